@@ -1,0 +1,68 @@
+"""Chainrule trains multilayer perceptrons by exact, explicit backpropagation.
+
+Everything public is reachable from here and loaded when it is first touched, so that
+`import chainrule` costs little more than importing NumPy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chainrule import nn as nn
+    from chainrule.api import Run as Run
+    from chainrule.api import load as load
+    from chainrule.api import train as train
+    from chainrule.estimators import MLPClassifier as MLPClassifier
+    from chainrule.estimators import MLPRegressor as MLPRegressor
+    from chainrule.glass import gradcheck as gradcheck
+    from chainrule.plan import Group as Group
+    from chainrule.training import Stopping as Stopping
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Group": "chainrule.plan",
+    "MLPClassifier": "chainrule.estimators",
+    "MLPRegressor": "chainrule.estimators",
+    "Run": "chainrule.api",
+    "Stopping": "chainrule.training",
+    "gradcheck": "chainrule.glass",
+    "load": "chainrule.api",
+    "train": "chainrule.api",
+}
+_PACKAGES = ("errors", "nn", "training")
+_RECORD_KINDS = ("optimizer", "loss", "schedule", "penalty", "clipping", "initialiser", "metric")
+_FUNCTIONS = {"warmup_cosine": "chainrule.maths.schedules"}
+
+__all__ = [*_HOMES, *_PACKAGES, *_FUNCTIONS, "__version__"]
+
+
+def _record(name: str) -> Any:
+    """Return the registered record class of that name: `cr.Adam`, `cr.Huber`, `cr.Cosine`."""
+    importlib.import_module("chainrule.maths")
+    from chainrule.registry import REGISTRIES
+
+    for kind in _RECORD_KINDS:
+        for member in REGISTRIES.get(kind, ()):
+            if member.__name__ == name:
+                return member
+    return None
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in _FUNCTIONS:
+        return getattr(importlib.import_module(_FUNCTIONS[name]), name)
+    if name in _PACKAGES:
+        return importlib.import_module(f"chainrule.{name}")
+    record = _record(name) if name[0].isupper() else None
+    if record is not None:
+        return record
+    raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

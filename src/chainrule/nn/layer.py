@@ -1,0 +1,64 @@
+"""What a layer is: a frozen description that holds no arrays and turns into operations."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from chainrule.checks import AnyOf, Name, NoneValue
+from chainrule.maths.activation import Activation as ActivationRecord
+from chainrule.nn.builder import GraphBuilder, input_tensor
+from chainrule.nn.graph import Graph, Tensor
+from chainrule.registry import Record, new_registry
+
+__all__ = ["LABEL", "LAYERS", "Layer", "build_graph"]
+
+LABEL = AnyOf(NoneValue(), Name())
+"""The rule for `label`: a name of the user's choice for the layer, or None to count."""
+
+
+class Layer(Record):
+    """Base of the layers. Fields are what the user chose; widths come from the data."""
+
+    transparent: ClassVar[bool] = False
+    """True if the layer before may look through this one for the activation that follows."""
+
+    def build(
+        self, graph: GraphBuilder, X: Tensor, following: ActivationRecord | None = None
+    ) -> Tensor:
+        """Append this layer's operations to the graph and return its output.
+
+        Parameters
+        ----------
+        graph : GraphBuilder
+        X : Tensor
+            The input.
+        following : Activation, optional
+            The activation that comes next; first weights are scaled for it.
+        """
+        raise NotImplementedError
+
+    def first_activation(self) -> ActivationRecord | None:
+        """Return the activation that the input of this layer meets first, if any."""
+        return None
+
+    def sample_shape(self) -> tuple[int, ...]:
+        """Return a shape of one sample that this layer can read (for the laws)."""
+        return (4,)
+
+
+LAYERS = new_registry("layer", Layer)
+
+
+def build_graph(network: Layer, sample_shape: tuple[int, ...]) -> Graph:
+    """Return the graph of a network for samples of one shape.
+
+    Example
+    -------
+    >>> from chainrule import nn
+    >>> graph = nn.build_graph(nn.Sequential(nn.Dense(3), nn.ReLU(), nn.Dense(1)), (2,))
+    >>> [node.name for node in graph.nodes]
+    ['dense_1', 'relu_1', 'dense_2']
+    """
+    X = input_tensor(sample_shape)
+    builder = GraphBuilder(X)
+    return builder.graph(network.build(builder, X))

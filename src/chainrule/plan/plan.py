@@ -1,0 +1,318 @@
+"""The Plan: description + loss + optimizer, as ordered steps over named tensors.
+
+Decisions
+---------
+a) A plan is frozen and holds no arrays. It is the narrow waist of the library: layers, losses and
+   optimizers meet above it, engines below it, and both sides only know this file's vocabulary.
+b) Parameters, gradients and optimizer slots are each one flat vector (`Layout`). An optimizer, a
+   checkpoint, an all-reduce and a compiled engine then need no knowledge of layers.
+c) The backward steps are listed, not discovered at run time: which gradient goes where, and where
+   two paths are summed. The same list is executed, printed and compiled.
+d) One order of one step, fixed: forward, loss, backward, penalties, clipping, update (decay, then
+   the optimizer), projections.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from chainrule.checks import Real, Text, shown
+from chainrule.errors import InvalidParameterError, ShapeError, TargetError
+from chainrule.maths.clipping import CLIPPINGS, Clipping
+from chainrule.maths.loss import LOSSES, Loss, Reduction
+from chainrule.maths.optimizer import OPTIMIZERS, Optimizer
+from chainrule.maths.penalty import PENALTIES, Penalty
+from chainrule.maths.schedule import SCHEDULES, Schedule
+from chainrule.nn.graph import Graph, Parameter
+from chainrule.nn.layer import LAYERS, Layer, build_graph
+from chainrule.ops.shapes import shape_text, sizes
+from chainrule.plan.layout import Layout
+from chainrule.plan.steps import (
+    BackwardStep,
+    ClipStep,
+    ForwardStep,
+    LossStep,
+    PenaltyStep,
+    ProjectStep,
+    Step,
+    UpdateStep,
+    backward_steps,
+    gradient_name,
+)
+from chainrule.registry import Record, new_registry
+from chainrule.streams import Stream
+
+__all__ = ["GROUPS", "Group", "Plan", "make_plan"]
+
+
+class GroupBase(Record):
+    """Base of the parameter groups."""
+
+
+GROUPS = new_registry("group", GroupBase)
+
+
+@GROUPS.register
+@dataclass(frozen=True)
+class Group(GroupBase):
+    """Factors on the learning rate and the decay of the parameters whose names match a pattern.
+
+    Source: shell patterns, as in Python's fnmatch.
+
+    Example
+    -------
+    >>> from chainrule.plan.plan import Group
+    >>> Group("*.b", rate_factor=0.1).pattern
+    '*.b'
+    """
+
+    name = "group"
+    rules = {"pattern": Text(), "rate_factor": Real(0, None), "decay_factor": Real(0, None)}
+    latex = r"\eta_g = f_g\, \eta,\quad \lambda_g = d_g\, \lambda"
+    source = "Python standard library, fnmatch"
+
+    pattern: str
+    rate_factor: float = 1.0
+    decay_factor: float = 1.0
+
+    @classmethod
+    def examples(cls) -> tuple[Group, ...]:
+        """Return a slower group."""
+        return (cls("dense_1.*", 0.5),)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one training step does. Build it with `make_plan`."""
+
+    network: Layer
+    graph: Graph
+    loss: Loss
+    optimizer: Optimizer
+    schedule: Schedule | None
+    penalties: tuple[Penalty, ...]
+    clippings: tuple[Clipping, ...]
+    reduction: Reduction
+    targets: int
+    groups: tuple[Group, ...] = ()
+    parameters: Layout = field(init=False)
+    running: Layout = field(init=False)
+    steps: tuple[Step, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._lay_out()
+        object.__setattr__(self, "steps", tuple(self._steps()))
+
+    def _lay_out(self) -> None:
+        parameters = [(entry.name, sizes(entry.shape)) for entry in self.graph.parameters]
+        running = [(entry.name, sizes(entry.shape)) for entry in self.graph.running]
+        object.__setattr__(self, "parameters", Layout.of(parameters))
+        object.__setattr__(self, "running", Layout.of(running))
+
+    def _steps(self) -> list[Step]:
+        raw = self.graph.output.name
+        penalised = [entry.name for entry in self.graph.parameters if entry.penalised]
+        steps: list[Step] = [ForwardStep(node) for node in self.graph.nodes]
+        steps.append(LossStep(raw, gradient_name(raw)))
+        steps.extend(backward_steps(self.graph.nodes, raw))
+        for penalty in self.penalties:
+            if penalty.kind == "objective":
+                steps.extend(PenaltyStep(penalty, name) for name in penalised)
+        steps.extend(ClipStep(clipping) for clipping in self.clippings)
+        steps.append(UpdateStep())
+        for penalty in self.penalties:
+            if penalty.kind == "projection":
+                steps.extend(ProjectStep(penalty, name) for name in penalised)
+        return steps
+
+    def steps_of(self, kind: type) -> tuple[Any, ...]:
+        """Return the steps of one class, in order."""
+        return tuple(step for step in self.steps if isinstance(step, kind))
+
+    def forward_steps(self) -> tuple[ForwardStep, ...]:
+        """Return the forward steps."""
+        return self.steps_of(ForwardStep)
+
+    def backward_steps(self) -> tuple[BackwardStep, ...]:
+        """Return the backward steps."""
+        return self.steps_of(BackwardStep)
+
+    @property
+    def raw_width(self) -> int:
+        """Number of raw outputs."""
+        return self.graph.output.shape[-1].size or 0
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of one sample: `(d,)` or `(T, d)`."""
+        return sizes(self.graph.input.shape[1:])
+
+    def initial_weights(self, seed: int) -> np.ndarray:
+        """Return the flat vector of first weights, float64; each tensor has its own stream."""
+        tensors = {
+            entry.name: entry.initialiser.sample(
+                Stream(seed, f"init:{entry.name}"),
+                sizes(entry.shape),
+                entry.fan_in,
+                entry.fan_out,
+                entry.gain,
+            )
+            for entry in self.graph.parameters
+        }
+        return self.parameters.pack(tensors, np.float64)
+
+    def initial_running(self) -> np.ndarray:
+        """Return the flat vector of first running moments, float64."""
+        start = self.graph.running_start
+        tensors = {slot.name: np.full(slot.shape, start.get(slot.name, 0.0)) for slot in self.running.slots}
+        return self.running.pack(tensors, np.float64)
+
+    def rate_factors(self) -> np.ndarray:
+        """Return the learning-rate factor of every parameter, flat."""
+        return self._spread({entry.name: entry.rate_factor for entry in self.graph.parameters}, "rate_factor")
+
+    def decay_factors(self) -> np.ndarray:
+        """Return the decay factor of every parameter, flat; 0 where nothing is penalised."""
+        own = {
+            entry.name: entry.decay_factor if entry.penalised else 0.0
+            for entry in self.graph.parameters
+        }
+        return self._spread(own, "decay_factor")
+
+    def _spread(self, own: Mapping[str, float], attribute: str) -> np.ndarray:
+        vector = np.ones(self.parameters.size)
+        for slot in self.parameters.slots:
+            factor = own[slot.name]
+            for group in self.groups:
+                if fnmatch.fnmatchcase(slot.name, group.pattern):
+                    factor *= getattr(group, attribute)
+            vector[slot.start : slot.stop] = factor
+        return vector
+
+    def __str__(self) -> str:
+        from chainrule.plan.table import plan_table
+
+        return plan_table(self)
+
+
+def make_plan(
+    network: Layer | str | Mapping[str, object],
+    sample_shape: tuple[int, ...],
+    loss: Loss | str,
+    targets: int,
+    optimizer: Optimizer | str = "adam",
+    schedule: Schedule | str | None = None,
+    penalties: Penalty | str | Sequence[Penalty | str] = (),
+    clip: Clipping | str | float | Sequence[Clipping | str] | None = None,
+    reduction: Reduction = "mean",
+    groups: Sequence[Group] = (),
+) -> Plan:
+    """Turn a description, a loss and an optimizer into a Plan.
+
+    Parameters
+    ----------
+    network : Layer
+    sample_shape : tuple of int
+        Shape of one sample, `(d,)` or `(T, d)`.
+    loss : Loss or str
+    targets : int
+        Number of columns of the encoded targets.
+    optimizer : Optimizer or str
+    schedule : Schedule or str, optional
+        Factor on the learning rate at each step.
+    penalties : Penalty, or several
+    clip : Clipping or several; a number is a limit for the global norm
+    reduction : "mean" or "sum"
+    groups : sequence of Group
+        Factors for parameters by name pattern.
+
+    Raises
+    ------
+    ShapeError
+        Layers do not fit each other, or the output does not fit loss and targets.
+    InvalidParameterError, UnknownNameError
+        An argument is not what it should be.
+
+    Example
+    -------
+    >>> from chainrule import nn
+    >>> from chainrule.plan import make_plan
+    >>> plan = make_plan(nn.Sequential(nn.Dense(3, "tanh"), nn.Dense(1)), (2,), "squared_error", 1)
+    >>> plan.parameters.size
+    13
+    """
+    layer = LAYERS.make(network)
+    record = LOSSES.make(loss)
+    if reduction not in ("mean", "sum"):
+        raise InvalidParameterError("reduction is not known", expected="'mean' or 'sum'", got=shown(reduction))
+    if targets < 1:
+        raise TargetError("there is no target column", expected="at least 1", got=str(targets))
+    graph = build_graph(layer, sample_shape)
+    _check_output(graph, record, targets)
+    return Plan(
+        network=layer,
+        graph=graph,
+        loss=record,
+        optimizer=OPTIMIZERS.make(optimizer),
+        schedule=None if schedule is None else SCHEDULES.make(schedule),
+        penalties=_several(PENALTIES, penalties),
+        clippings=_clippings(clip),
+        reduction=reduction,
+        targets=targets,
+        groups=_checked_groups(groups, graph.parameters),
+    )
+
+
+def _several(registry: Any, specs: Any) -> tuple[Any, ...]:
+    if specs is None:
+        return ()
+    if isinstance(specs, (str, Record, Mapping)):
+        specs = (specs,)
+    if not isinstance(specs, (tuple, list)):
+        raise InvalidParameterError(
+            f"the {registry.kind} argument is not understood",
+            expected=f"a {registry.base.__name__}, a name, or a tuple of them",
+            got=shown(specs),
+        )
+    return tuple(registry.make(spec) for spec in specs)
+
+
+def _clippings(clip: Any) -> tuple[Clipping, ...]:
+    if isinstance(clip, (int, float)) and not isinstance(clip, bool):
+        return (CLIPPINGS.make("clip_norm", limit=clip),)
+    return _several(CLIPPINGS, clip)
+
+
+def _check_output(graph: Graph, loss: Loss, targets: int) -> None:
+    expected = loss.raw_width(targets)
+    shape = graph.output.shape
+    if len(shape) != 2 or shape[-1].size != expected:
+        raise ShapeError(
+            f"the network's output does not fit the loss {loss.name} and the targets",
+            where=f"output {graph.output.name}",
+            expected=f"(N, {expected})",
+            got=shape_text(shape),
+            do=f"end the network with Dense({expected})"
+            + (" after Flatten()" if len(shape) == 3 else ""),
+        )
+
+
+def _checked_groups(
+    groups: Sequence[Group], parameters: tuple[Parameter, ...]
+) -> tuple[Group, ...]:
+    names = [parameter.name for parameter in parameters]
+    for group in groups:
+        if not isinstance(group, Group):
+            raise InvalidParameterError("this is not a parameter group", expected="a Group", got=shown(group))
+        if not fnmatch.filter(names, group.pattern):
+            raise InvalidParameterError(
+                "a group matches no parameter",
+                where=f"pattern {group.pattern!r}",
+                expected="a pattern for one of " + ", ".join(names),
+            )
+    return tuple(groups)
