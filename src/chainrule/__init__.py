@@ -9,18 +9,21 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from chainrule._version import __version__ as __version__
+
 if TYPE_CHECKING:
+    from chainrule import errors as errors
     from chainrule import nn as nn
+    from chainrule import training as training
     from chainrule.api import Run as Run
     from chainrule.api import load as load
     from chainrule.api import train as train
     from chainrule.estimators import MLPClassifier as MLPClassifier
     from chainrule.estimators import MLPRegressor as MLPRegressor
     from chainrule.glass import gradcheck as gradcheck
+    from chainrule.maths.schedules import warmup_cosine as warmup_cosine
     from chainrule.plan import Group as Group
     from chainrule.training import Stopping as Stopping
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "Group": "chainrule.plan",
@@ -36,7 +39,21 @@ _PACKAGES = ("errors", "nn", "training")
 _RECORD_KINDS = ("optimizer", "loss", "schedule", "penalty", "clipping", "initialiser", "metric")
 _FUNCTIONS = {"warmup_cosine": "chainrule.maths.schedules"}
 
-__all__ = [*_HOMES, *_PACKAGES, *_FUNCTIONS, "__version__"]
+__all__ = [
+    "Group",
+    "MLPClassifier",
+    "MLPRegressor",
+    "Run",
+    "Stopping",
+    "__version__",
+    "errors",
+    "gradcheck",
+    "load",
+    "nn",
+    "train",
+    "training",
+    "warmup_cosine",
+]
 
 
 def _record(name: str) -> Any:

@@ -297,7 +297,7 @@ def shown(value: object, limit: int = 80) -> str:
     """Return `repr(value)`, cut to `limit` characters, for an error message."""
     try:
         text = repr(value)
-    except Exception:  # a user's broken __repr__ must not hide our message
+    except Exception:  # noqa: BLE001 - a user's broken __repr__ must not hide our message
         text = f"<{type(value).__name__}>"
     text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 3] + "..."

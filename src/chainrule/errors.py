@@ -7,8 +7,13 @@ what was found, what to do. Each class also inherits the builtin a caller would 
 Example
 -------
 >>> from chainrule.errors import ShapeError
->>> raise ShapeError("the inputs do not fit the layer", where="dense_1.X",
-...                  expected="(N, 3)", got="(8, 2)", do="pass 3 columns")
+>>> raise ShapeError(
+...     "the inputs do not fit the layer",
+...     where="dense_1.X",
+...     expected="(N, 3)",
+...     got="(8, 2)",
+...     do="pass 3 columns",
+... )
 Traceback (most recent call last):
 chainrule.errors.ShapeError: the inputs do not fit the layer
   where:    dense_1.X

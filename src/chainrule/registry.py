@@ -14,19 +14,34 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import numpy as np
 
 from chainrule.checks import Rule, check_parameters, shown
 from chainrule.errors import InvalidParameterError, UnknownNameError
 
-__all__ = ["Record", "Registry", "suggest", "to_document"]
+__all__ = [
+    "REGISTRIES",
+    "Record",
+    "Registry",
+    "field_names",
+    "new_registry",
+    "suggest",
+    "to_document",
+    "value_registry",
+]
 
 RecordT = TypeVar("RecordT", bound="Record")
 SameT = TypeVar("SameT", bound="Record")
+MemberT = TypeVar("MemberT")
+
+
+def field_names(cls: type[Any]) -> tuple[str, ...]:
+    """Return the names of a record class's fields, in the order of declaration."""
+    return tuple(field.name for field in dataclasses.fields(cls))
 
 
 class Record:
@@ -47,11 +62,13 @@ class Record:
 
     def check(self) -> None:
         """Raise `InvalidParameterError` if a field breaks its rule."""
-        check_parameters(self.rules, self.parameters(), lambda field: f"{type(self).__name__}.{field}")
+        check_parameters(
+            self.rules, self.parameters(), lambda field: f"{type(self).__name__}.{field}"
+        )
 
     def parameters(self) -> dict[str, Any]:
         """Return the fields and their values, in the order of declaration."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}  # type: ignore[arg-type]
+        return {name: getattr(self, name) for name in field_names(type(self))}
 
     @classmethod
     def from_fields(cls: type[SameT], fields: Mapping[str, Any]) -> SameT:
@@ -81,16 +98,19 @@ class Registry(Generic[RecordT]):
         self._members: dict[str, type[RecordT]] = {}
         self._aliases: dict[str, str] = {}
 
-    def register(self, cls: type[SameT]) -> type[SameT]:
+    def register(self, cls: type[MemberT]) -> type[MemberT]:
         """Add a class (use as a decorator). Names and aliases must be new."""
+        self._enter(cls)
+        return cls
+
+    def _enter(self, cls: type[Any]) -> None:
         if not issubclass(cls, self.base):
             raise TypeError(f"{cls.__name__} is not a {self.base.__name__}")
         for key in (cls.name, *cls.aliases):
             if not key or key in self:
                 raise ValueError(f"the {self.kind} name {key!r} is empty or taken")
-        self._members[cls.name] = cls  # type: ignore[assignment]
+        self._members[cls.name] = cls
         self._aliases.update(dict.fromkeys(cls.aliases, cls.name))
-        return cls
 
     def unregister(self, name: str) -> None:
         """Remove a member and its aliases."""
@@ -99,7 +119,7 @@ class Registry(Generic[RecordT]):
             self._aliases.pop(alias, None)
 
     @contextmanager
-    def temporary(self, cls: type[RecordT]) -> Iterator[type[RecordT]]:
+    def temporary(self, cls: type[RecordT]) -> Generator[type[RecordT], None, None]:
         """Hold a member for the length of a `with` block."""
         self.register(cls)
         try:
@@ -142,7 +162,9 @@ class Registry(Generic[RecordT]):
             `spec` is none of the three, or a parameter is unknown or breaks its rule.
         """
         if isinstance(spec, self.base):
-            return dataclasses.replace(spec, **parameters) if parameters else spec  # type: ignore[type-var]
+            return (
+                type(spec).from_fields({**spec.parameters(), **parameters}) if parameters else spec
+            )
         if isinstance(spec, str):
             return self._build(self[spec], parameters)
         kind, name = _kind_and_name(spec)
@@ -156,7 +178,7 @@ class Registry(Generic[RecordT]):
         )
 
     def _build(self, cls: type[RecordT], parameters: Mapping[str, Any]) -> RecordT:
-        known = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        known = set(field_names(cls))
         for key in parameters:
             if key not in known:
                 raise InvalidParameterError(
@@ -164,6 +186,14 @@ class Registry(Generic[RecordT]):
                     expected="one of " + ", ".join(sorted(known)) if known else "no parameter",
                     got=repr(key),
                     do=suggest(key, known),
+                )
+        for field in dataclasses.fields(cast("type[Any]", cls)):
+            optional = field.default is not field.default_factory  # one of them is not MISSING
+            if not optional and field.name not in parameters:
+                raise InvalidParameterError(
+                    f"{cls.name} needs the parameter {field.name!r}",
+                    where=f"{cls.__name__}.{field.name}",
+                    expected=cls.rules[field.name].describe() if field.name in cls.rules else "",
                 )
         return cls.from_fields({key: _from_json(value) for key, value in parameters.items()})
 
@@ -182,7 +212,9 @@ class _Member:
     registry: Registry[Any]
 
     def accepts(self, value: object) -> bool:
-        return isinstance(value, self.registry.base) or (isinstance(value, str) and value in self.registry)
+        return isinstance(value, self.registry.base) or (
+            isinstance(value, str) and value in self.registry
+        )
 
     def describe(self) -> str:
         base = self.registry.base.__name__
@@ -193,7 +225,7 @@ class _Member:
 
 
 _KEY = "record"
-"""Key of a document that says which record it describes: `{"record": "loss/huber", "delta": 1.0}`."""
+"""Key of a document that says what it describes: `{"record": "loss/huber", "delta": 1.0}`."""
 
 
 def _kind_and_name(spec: object) -> tuple[str, str]:
@@ -209,12 +241,14 @@ def _article(noun: str) -> str:
 
 def suggest(name: object, known: Any) -> str:
     """Return "did you mean ..." for the nearest known names, or an empty string."""
-    near = difflib.get_close_matches(str(name).lower(), [str(key) for key in known], n=3, cutoff=0.6)
+    near = difflib.get_close_matches(
+        str(name).lower(), [str(key) for key in known], n=3, cutoff=0.6
+    )
     return f"did you mean {' or '.join(near)}?" if near else ""
 
 
 def to_document(value: Any) -> Any:
-    """Return the JSON form of a field: records by name, tuples as lists, NumPy scalars as numbers."""
+    """Return the JSON form of a field: records by name, tuples as lists, NumPy's as Python's."""
     if isinstance(value, Record):
         home = value_registry(type(value))
         return home.document(value)
@@ -267,5 +301,3 @@ def _from_json(value: Any) -> Any:
             return REGISTRIES[kind].make(value)
         return {key: _from_json(item) for key, item in value.items()}
     return value
-
-

@@ -95,7 +95,9 @@ class Stream:
 
     def key(self) -> tuple[int, int]:
         """Return the two 32-bit key words of (seed, purpose)."""
-        digest = hashlib.blake2b(f"{int(self.seed)}:{self.purpose}".encode(), digest_size=8).digest()
+        digest = hashlib.blake2b(
+            f"{int(self.seed)}:{self.purpose}".encode(), digest_size=8
+        ).digest()
         return int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:], "little")
 
     def bits(self, count: int, start: int = 0) -> NDArray[np.uint32]:

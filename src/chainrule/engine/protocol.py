@@ -110,6 +110,8 @@ class EpochResult:
     """False if a step gave numbers that are not finite; the weights before it are kept."""
     complete: bool
     """False if the pass was stopped from outside."""
+    objectives: np.ndarray = field(default_factory=lambda: np.zeros(0), repr=False, compare=False)
+    """Objective of each step that was done, before its own update."""
 
 
 Pulse = Callable[[int, int], bool]

@@ -29,7 +29,7 @@ from chainrule.engine.protocol import (
     StepResult,
 )
 from chainrule.engine.walk import Walk, draw_noise
-from chainrule.errors import InvalidParameterError
+from chainrule.errors import DataError, InvalidParameterError
 from chainrule.maths.arrays import Array
 from chainrule.plan.plan import Plan
 from chainrule.plan.steps import ClipStep, ProjectStep, UpdateStep
@@ -229,9 +229,10 @@ class ReferenceEngine:
             if not result.finite:
                 return tally.result(done - 1, result, finite=False, complete=False)
             tally.add(result, batch)
-            if pulse is not None and not pulse(done, len(starts)) and done < len(starts):
-                return tally.result(done, result, finite=True, complete=False)
-        return tally.result(len(starts), result, finite=True, complete=True)
+            stopped = pulse is not None and not pulse(done, len(starts))
+            if stopped or done == len(starts):
+                return tally.result(done, result, finite=True, complete=done == len(starts))
+        raise DataError("there is nothing to train on", where="order", expected="at least one row")
 
 
 class _Tally:
@@ -240,6 +241,7 @@ class _Tally:
     def __init__(self, averaged: bool) -> None:
         self.averaged = averaged
         self.data = self.mass = self.penalty = self.norm = 0.0
+        self.objectives: list[float] = []
 
     def add(self, result: StepResult, batch: Rows) -> None:
         """Count one step."""
@@ -248,6 +250,7 @@ class _Tally:
         self.mass += mass
         self.penalty += result.objective - result.data
         self.norm += result.gradient_norm
+        self.objectives.append(result.objective)
 
     def result(self, steps: int, last: StepResult, finite: bool, complete: bool) -> EpochResult:
         """Return the epoch's numbers; those of the failed step if it was the first."""
@@ -255,4 +258,6 @@ class _Tally:
             return EpochResult(0, last.objective, last.gradient_norm, last.rate, finite, complete)
         data = self.data / self.mass if self.averaged and self.mass else self.data
         objective = data + self.penalty / steps
-        return EpochResult(steps, objective, self.norm / steps, last.rate, finite, complete)
+        objectives = np.array(self.objectives)
+        norm = self.norm / steps
+        return EpochResult(steps, objective, norm, last.rate, finite, complete, objectives)

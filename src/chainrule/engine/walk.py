@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chainrule.maths.arrays import Array, namespace
-from chainrule.maths.loss import objective, row_factors
+from chainrule.maths.loss import objective, row_factors, row_share
 from chainrule.ops.shapes import sizes
 from chainrule.plan.plan import Plan
 from chainrule.plan.steps import LossStep, PenaltyStep, Step, gradient_name
@@ -51,6 +51,7 @@ class Walk:
         self.tensors: dict[str, Array] = {**parameters, **running, **noise}
         self.local: dict[str, dict[str, Array]] = {}
         self.new_running: dict[str, Array] = dict(running)
+        self.share = 1.0
 
     def forward(self, X: Array) -> Array:
         """Run all forward steps and return the raw outputs."""
@@ -78,6 +79,7 @@ class Walk:
         values = self.plan.loss.value(raw, Y)
         self._keep(step, "loss.values", values)
         self._keep(step, "loss.factors", factors)
+        self.share = row_share(weights, raw.shape[0], self.plan.reduction)
         data = objective(values, factors)
         self._keep(step, "loss.J", data)
         gradient = self.plan.loss.gradient(raw, Y) * factors[:, None]
@@ -101,11 +103,12 @@ class Walk:
         total: Any = 0.0
         for step in self.plan.steps_of(PenaltyStep):
             W = self.tensors[step.parameter]
-            value = step.penalty.value(W)
+            share = self.share if step.penalty.shared else 1.0
+            value = step.penalty.value(W) * share
             total = total + value
             label = f"{step.penalty.name}[{step.parameter}]"
             self._keep(step, f"penalty.{label}", value)
-            gradient = step.penalty.gradient(W)
+            gradient = step.penalty.gradient(W) * share
             self._keep(step, f"penalty.d{label}", gradient)
             name = gradient_name(step.parameter)
             before = self.tensors.get(name)

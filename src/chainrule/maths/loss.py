@@ -24,7 +24,7 @@ from chainrule.maths.activation import Activation
 from chainrule.maths.arrays import Array, namespace
 from chainrule.registry import Record, new_registry
 
-__all__ = ["LOSSES", "Loss", "Reduction", "objective", "row_factors"]
+__all__ = ["LOSSES", "Loss", "Reduction", "objective", "row_factors", "row_share"]
 
 Reduction = Literal["mean", "sum"]
 
@@ -103,11 +103,22 @@ def row_factors(weights: Array | None, rows: int, reduction: Reduction, like: Ar
     if weights is None:
         factor = 1.0 / rows if reduction == "mean" and rows else 1.0
         return xp.full((rows,), factor, dtype=like.dtype)
-    weights = xp.astype(weights, like.dtype)
+    factors = xp.astype(weights, like.dtype)
     if reduction == "sum":
-        return weights
-    total = xp.sum(weights)
-    return weights / total if total != 0 else weights * 0
+        return factors
+    total = xp.sum(factors)
+    return factors / total if total != 0 else xp.zeros_like(factors)
+
+
+def row_share(weights: Array | None, rows: int, reduction: Reduction) -> float:
+    r"""Return what a term that is shared out over the rows is multiplied by.
+
+    Mean: `1 / sum(w)`, 0 if all weights are zero; sum: 1.
+    """
+    if reduction == "sum":
+        return 1.0
+    total = float(rows) if weights is None else float(namespace(weights).sum(weights))
+    return 1.0 / total if total else 0.0
 
 
 def objective(values: Array, factors: Array) -> Array:

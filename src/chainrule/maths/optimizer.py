@@ -37,7 +37,12 @@ class Optimizer(Record):
         return 0.0
 
     def update(
-        self, weights: Array, gradient: Array, slots: Mapping[str, Array], step: int, rate: Array | float
+        self,
+        weights: Array,
+        gradient: Array,
+        slots: Mapping[str, Array],
+        step: int,
+        rate: Array | float,
     ) -> tuple[Array, dict[str, Array]]:
         """Return new weights and new slots.
 

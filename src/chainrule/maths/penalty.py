@@ -23,6 +23,9 @@ class Penalty(Record):
     kind: ClassVar[Literal["objective", "decay", "projection"]] = "objective"
     analytic: ClassVar[bool] = True
     gradient_latex: ClassVar[str] = ""
+    shared: ClassVar[bool] = False
+    """True if the term is divided by what the data term is divided by: for a mean over rows, the
+    sum of the batch's row weights."""
 
     def value(self, W: Array) -> Array:
         """Return the term of the objective, a scalar (0 for decays and projections)."""

@@ -63,7 +63,9 @@ class GraphBuilder:
         if label is not None:
             if label in self.names:
                 raise InvalidParameterError(
-                    "two layers have the same label", where=label, do="give each layer its own label"
+                    "two layers have the same label",
+                    where=label,
+                    do="give each layer its own label",
                 )
             self.names.add(label)
             return label

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from chainrule.checks import Each, Instance, Integer, OneOf
 from chainrule.errors import ShapeError
 from chainrule.maths.activation import Activation
@@ -61,10 +63,16 @@ class _Group(Layer):
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> Self:
         others = {key: value for key, value in fields.items() if key != "layers"}
-        return cls(*fields.get("layers", ()), **others)
+        layers = fields.get("layers", ())
+        if not isinstance(layers, (tuple, list)):
+            layers = (layers,)  # for the rule to refuse, with the field's name
+        return cls(*layers, **others)
 
     def sample_shape(self) -> tuple[int, ...]:
         return self.layers[0].sample_shape()
+
+    def sample_inputs(self, uniform: np.ndarray) -> np.ndarray:
+        return self.layers[0].sample_inputs(uniform)
 
 
 @LAYERS.register
@@ -85,7 +93,9 @@ class Sequential(_Group):
     name = "sequential"
     rules = {"layers": LAYERS_RULE, "label": LABEL}
     latex = r"f_L(\dots f_2(f_1(X)))"
-    source = "Rumelhart, Hinton, Williams, Learning representations by back-propagating errors, 1986"
+    source = (
+        "Rumelhart, Hinton, Williams, Learning representations by back-propagating errors, 1986"
+    )
 
     @classmethod
     def examples(cls) -> tuple[Sequential, ...]:
@@ -168,9 +178,7 @@ class Residual(_Group):
 
     projection: str = "auto"
 
-    def __init__(
-        self, *layers: Layer, projection: str = "auto", label: str | None = None
-    ) -> None:
+    def __init__(self, *layers: Layer, projection: str = "auto", label: str | None = None) -> None:
         object.__setattr__(self, "projection", projection)
         super().__init__(*layers, label=label)
 
@@ -248,7 +256,9 @@ class Concat(_Group):
     Example
     -------
     >>> from chainrule import nn
-    >>> tables = nn.Concat(nn.Columns(0, 1), nn.Sequential(nn.Columns(2), nn.Embedding(5, 3), nn.Flatten()))
+    >>> tables = nn.Concat(
+    ...     nn.Columns(0, 1), nn.Sequential(nn.Columns(2), nn.Embedding(5, 3), nn.Flatten())
+    ... )
     >>> str(nn.build_graph(tables, (3,)).output.shape[-1])
     '5'
     """
@@ -274,7 +284,8 @@ class Concat(_Group):
 class DenseConnection(_Group):
     r"""Put the input beside the output of some layers: :math:`Z = [X, F(X)]`.
 
-    Source: Huang, Liu, van der Maaten, Weinberger, "Densely connected convolutional networks" (2017).
+    Source: Huang, Liu, van der Maaten, Weinberger, "Densely connected convolutional networks"
+    (2017).
 
     Example
     -------
@@ -287,7 +298,9 @@ class DenseConnection(_Group):
     name = "dense_connection"
     rules = {"layers": LAYERS_RULE, "label": LABEL}
     latex = r"Z = [X, F(X)]"
-    source = "Huang, Liu, van der Maaten, Weinberger, Densely Connected Convolutional Networks, 2017"
+    source = (
+        "Huang, Liu, van der Maaten, Weinberger, Densely Connected Convolutional Networks, 2017"
+    )
 
     @classmethod
     def examples(cls) -> tuple[DenseConnection, ...]:

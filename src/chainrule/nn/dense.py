@@ -117,7 +117,9 @@ class Dense(Layer):
         "label": LABEL,
     }
     latex = r"Z = X W + b"
-    source = "Rumelhart, Hinton, Williams, Learning representations by back-propagating errors, 1986"
+    source = (
+        "Rumelhart, Hinton, Williams, Learning representations by back-propagating errors, 1986"
+    )
 
     units: int
     activation: ActivationRecord | str | None = None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
+
 from chainrule.checks import AnyOf, Name, NoneValue
 from chainrule.maths.activation import Activation as ActivationRecord
 from chainrule.nn.builder import GraphBuilder, input_tensor
@@ -44,6 +46,10 @@ class Layer(Record):
     def sample_shape(self) -> tuple[int, ...]:
         """Return a shape of one sample that this layer can read (for the laws)."""
         return (4,)
+
+    def sample_inputs(self, uniform: np.ndarray) -> np.ndarray:
+        """Map numbers in (0, 1), shape `(N, *sample_shape())`, to valid inputs (for the laws)."""
+        return 4.0 * uniform - 2.0
 
 
 LAYERS = new_registry("layer", Layer)

@@ -1,10 +1,12 @@
-"""Layers for sequences and categories: embedding, attention, transformer block, flatten, columns."""
+"""Layers for sequences and categories: embedding, attention, flatten, columns."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from chainrule.checks import AnyOf, Boolean, Each, Integer, NoneValue, Real
 from chainrule.errors import ShapeError
@@ -89,7 +91,10 @@ class Columns(Layer):
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> Columns:
         """Build from `picked` and `label`."""
-        return cls(*fields.get("picked", ()), label=fields.get("label"))
+        picked = fields.get("picked", ())
+        if not isinstance(picked, (tuple, list)):
+            picked = (picked,)  # for the rule to refuse, with the field's name
+        return cls(*picked, label=fields.get("label"))
 
     @classmethod
     def examples(cls) -> tuple[Columns, ...]:
@@ -147,6 +152,10 @@ class Embedding(Layer):
     def examples(cls) -> tuple[Embedding, ...]:
         """Return one table for all columns and one for each."""
         return (cls(2, 3), cls((2, 2, 3, 4), 2))
+
+    def sample_inputs(self, uniform: np.ndarray) -> np.ndarray:
+        """Return valid codes."""
+        return np.floor(uniform * np.asarray(self.levels))
 
     def build(
         self, graph: GraphBuilder, X: Tensor, following: ActivationRecord | None = None
@@ -269,8 +278,11 @@ class TransformerBlock(Layer):
         "causal": Boolean(),
         "label": LABEL,
     }
-    latex = r"U = X + \mathrm{Attention}(\mathrm{LayerNorm}(X)),\quad Z = U + \mathrm{MLP}(\mathrm{LayerNorm}(U))"
-    source = "Vaswani et al. 2017; Xiong et al., On Layer Normalization in the Transformer Architecture, 2020"
+    latex = (
+        r"U = X + \mathrm{Attention}(\mathrm{LayerNorm}(X)),"
+        r"\quad Z = U + \mathrm{MLP}(\mathrm{LayerNorm}(U))"
+    )
+    source = "Vaswani et al. 2017; Xiong et al., On Layer Normalization in the Transformer, 2020"
 
     heads: int = 1
     hidden: int | None = None
@@ -315,4 +327,3 @@ class TransformerBlock(Layer):
             label=named("residual_2"),
         )
         return perceptron.build(graph, attention.build(graph, X))
-

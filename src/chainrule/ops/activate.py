@@ -60,13 +60,17 @@ class Activate(Op):
         """Say what the activation's record says."""
         return self.function.analytic
 
+    def kinks(self) -> Mapping[str, tuple[float, ...]]:
+        """Return the kinks of the activation's record."""
+        return {"Z": tuple(kink.at for kink in self.function.kinks())}
+
     def infer(self, shapes: Mapping[str, Shape]) -> Shape:
         """Return the shape of Z."""
         return shapes["Z"]
 
     def inner_shapes(self, shapes: Mapping[str, Shape]) -> Mapping[str, Shape]:
         """Return `(d,)` for each learned parameter."""
-        return {name: (shapes["Z"][-1],) for name in self.trainable()}
+        return dict.fromkeys(self.trainable(), (shapes["Z"][-1],))
 
     def forward(self, tensors: Tensors, training: bool) -> dict[str, Array]:
         """Return H."""

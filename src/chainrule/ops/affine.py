@@ -22,7 +22,8 @@ class Affine(Op):
     Shapes: X `(N, d_in)` or `(N, T, d_in)`, W `(d_in, d_out)`, b `(d_out,)`, Z as X with `d_out`.
     The bias was added to every row, so its gradient is the sum of dZ over the rows.
 
-    Source: Rumelhart, Hinton, Williams, "Learning representations by back-propagating errors" (1986).
+    Source: Rumelhart, Hinton, Williams, "Learning representations by back-propagating errors"
+    (1986).
 
     Example
     -------
@@ -44,7 +45,9 @@ class Affine(Op):
         "W": r"dW = X^\top dZ",
         "b": r"db = \sum_{i=1}^{N} dZ_i",
     }
-    source = "Rumelhart, Hinton, Williams, Learning representations by back-propagating errors, 1986"
+    source = (
+        "Rumelhart, Hinton, Williams, Learning representations by back-propagating errors, 1986"
+    )
 
     units: int
     bias: bool = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from chainrule.checks import Boolean, Integer
@@ -44,7 +44,8 @@ class Attend(Op):
     latex = r"Z = \operatorname{softmax}\left(Q K^\top / \sqrt{d_k}\right) V"
     backward_latex = {
         "V": r"dV = A^\top dZ",
-        "Q": r"dQ = dS\, K / \sqrt{d_k},\quad dS = A \odot \left(dA - \textstyle\sum_j dA_j A_j\right),\quad dA = dZ\, V^\top",
+        "Q": r"dQ = dS\, K / \sqrt{d_k},\quad dA = dZ\, V^\top,"
+        r"\quad dS = A \odot \left(dA - \textstyle\sum_j dA_j A_j\right)",
         "K": r"dK = dS^\top Q / \sqrt{d_k}",
     }
     source = "Vaswani et al., Attention Is All You Need, NeurIPS 2017"
@@ -60,6 +61,10 @@ class Attend(Op):
     def inputs(self) -> tuple[str, ...]:
         """Return Q, K, V."""
         return ("Q", "K", "V")
+
+    def sample_inputs(self, uniform: Callable[[tuple[int, ...]], Array]) -> dict[str, Array]:
+        """Return sequences of three steps."""
+        return {name: 4.0 * uniform((5, 3, 4)) - 2.0 for name in self.inputs()}
 
     def infer(self, shapes: Mapping[str, Shape]) -> Shape:
         """Return the shape of V."""

@@ -35,7 +35,9 @@ class Dropout(Op):
     -------
     >>> import numpy as np
     >>> from chainrule.ops.dropout import Dropout
-    >>> Dropout(0.5).forward({"X": np.ones((1, 2)), "M": np.array([[0.0, 2.0]])}, training=True)["H"]
+    >>> Dropout(0.5).forward({"X": np.ones((1, 2)), "M": np.array([[0.0, 2.0]])}, training=True)[
+    ...     "H"
+    ... ]
     array([[0., 2.]])
     """
 
@@ -59,7 +61,9 @@ class Dropout(Op):
         """Return the shape of the mask."""
         return {"M": shapes["X"]}
 
-    def draw(self, stream: Stream, shape: tuple[int, ...], start: int, factor: float) -> dict[str, Array]:
+    def draw(
+        self, stream: Stream, shape: tuple[int, ...], start: int, factor: float
+    ) -> dict[str, Array]:
         """Return the scaled mask M."""
         rate = self.rate * factor
         kept = stream.keep(shape, rate, start)

@@ -76,7 +76,8 @@ class Concat(Op):
 
     Shapes: Xk `(N, d_k)` or `(N, T, d_k)`, Z with `d_0 + d_1 + ...`.
 
-    Source: Huang, Liu, van der Maaten, Weinberger, "Densely connected convolutional networks" (2017).
+    Source: Huang, Liu, van der Maaten, Weinberger, "Densely connected convolutional networks"
+    (2017).
 
     Example
     -------
@@ -90,7 +91,7 @@ class Concat(Op):
     rules = {"terms": Integer(2)}
     latex = r"Z = [X_0, X_1, \dots]"
     backward_latex = {"X0": r"dX_k = dZ_{:,\, \text{columns of } k}"}
-    source = "Huang, Liu, van der Maaten, Weinberger, Densely Connected Convolutional Networks, CVPR 2017"
+    source = "Huang et al., Densely Connected Convolutional Networks, CVPR 2017"
 
     terms: int = 2
 

@@ -47,8 +47,13 @@ class BatchNorm(Op):
     -------
     >>> import numpy as np
     >>> from chainrule.ops.normalise import BatchNorm
-    >>> t = {"X": np.array([[1.0], [3.0]]), "gamma": np.ones(1), "beta": np.zeros(1),
-    ...      "running_mean": np.zeros(1), "running_variance": np.ones(1)}
+    >>> t = {
+    ...     "X": np.array([[1.0], [3.0]]),
+    ...     "gamma": np.ones(1),
+    ...     "beta": np.zeros(1),
+    ...     "running_mean": np.zeros(1),
+    ...     "running_variance": np.ones(1),
+    ... }
     >>> BatchNorm(epsilon=1e-12).forward(t, training=True)["Y"].round(6)
     array([[-1.],
            [ 1.]])
@@ -60,7 +65,8 @@ class BatchNorm(Op):
     running = ("running_mean", "running_variance")
     latex = r"Y = \gamma \odot \frac{X - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta"
     backward_latex = {
-        "X": r"dX = \frac{1}{s}\left(d\hat X - \overline{d\hat X} - \hat X \odot \overline{d\hat X \odot \hat X}\right),"
+        "X": r"dX = \frac{1}{s}\left(d\hat X - \overline{d\hat X} -"
+        r" \hat X \odot \overline{d\hat X \odot \hat X}\right),"
         r"\quad d\hat X = dY \odot \gamma,\quad s = \sqrt{\sigma^2 + \epsilon}",
         "gamma": r"d\gamma = \sum_{i=1}^{N} dY_i \odot \hat X_i",
         "beta": r"d\beta = \sum_{i=1}^{N} dY_i",

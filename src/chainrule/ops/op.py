@@ -15,7 +15,7 @@ d) Running moments are inputs and outputs (`running_mean` -> `new_running_mean`)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar, TypeAlias
 
 from chainrule.maths.arrays import Array
@@ -56,6 +56,14 @@ class Op(Record):
         """Say whether the operation holds for complex inputs (complex-step derivative)."""
         return True
 
+    def kinks(self) -> Mapping[str, tuple[float, ...]]:
+        """Return where the derivative jumps: values of an input, by its local name."""
+        return {}
+
+    def sample_inputs(self, uniform: Callable[[tuple[int, ...]], Array]) -> dict[str, Array]:
+        """Return valid inputs by local name (for the laws); `uniform` draws from (0, 1)."""
+        return {name: 4.0 * uniform((5, 4)) - 2.0 for name in self.inputs()}
+
     def infer(self, shapes: Mapping[str, Shape]) -> Shape:
         """Return the shape of the output, or raise `ShapeError` naming the local tensor."""
         return shapes["X"]
@@ -64,7 +72,9 @@ class Op(Record):
         """Return the shapes of trainable, running and noise tensors that the inputs decide."""
         return {}
 
-    def draw(self, stream: Stream, shape: tuple[int, ...], start: int, factor: float) -> dict[str, Array]:
+    def draw(
+        self, stream: Stream, shape: tuple[int, ...], start: int, factor: float
+    ) -> dict[str, Array]:
         """Return the noise tensors for a batch.
 
         Parameters
@@ -101,7 +111,7 @@ class Op(Record):
         raise NotImplementedError
 
     def flops(self, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, int]:
-        """Return floating-point operations of forward and backward; `shapes` are sizes by local name."""
+        """Return the FLOPs of forward and backward; `shapes` are sizes by local name."""
         raise NotImplementedError
 
 

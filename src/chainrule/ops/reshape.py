@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +35,10 @@ class Flatten(Op):
     latex = r"Z_{i,\, t d + j} = X_{itj}"
     backward_latex = {"X": r"dX_{itj} = dZ_{i,\, t d + j}"}
     source = "a change of index"
+
+    def sample_inputs(self, uniform: Callable[[tuple[int, ...]], Array]) -> dict[str, Array]:
+        """Return sequences of three steps."""
+        return {name: 4.0 * uniform((5, 3, 4)) - 2.0 for name in self.inputs()}
 
     def infer(self, shapes: Mapping[str, Shape]) -> Shape:
         """Return `(N, T d)`."""
@@ -172,6 +176,10 @@ class Embed(Op):
         """Return the table E."""
         return ("E",)
 
+    def sample_inputs(self, uniform: Callable[[tuple[int, ...]], Array]) -> dict[str, Array]:
+        """Return valid codes."""
+        return {"X": np.floor(uniform((5, len(self.levels))) * np.asarray(self.levels))}
+
     def infer(self, shapes: Mapping[str, Shape]) -> Shape:
         """Return `(N, T, width)`."""
         expect_rank(shapes, (2,))
@@ -210,7 +218,7 @@ class Embed(Op):
                 where=f"row {row}, column {column}",
                 expected=f"a whole number from 0 to {self.levels[column] - 1}",
                 got=f"{array[row, column]:g}",
-                do="encode categories as 0, 1, 2, ... and count unseen ones as a level of their own",
+                do="encode categories as 0, 1, 2, ... with a level of its own for unseen ones",
             )
 
     def backward(self, tensors: Tensors, dOutput: Array, training: bool) -> dict[str, Array]:

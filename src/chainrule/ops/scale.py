@@ -26,7 +26,9 @@ class Scale(Op):
     -------
     >>> import numpy as np
     >>> from chainrule.ops.scale import Scale
-    >>> Scale().forward({"X": np.array([[1.0, 2.0]]), "s": np.array([3.0, 0.5])}, training=True)["Z"]
+    >>> Scale().forward({"X": np.array([[1.0, 2.0]]), "s": np.array([3.0, 0.5])}, training=True)[
+    ...     "Z"
+    ... ]
     array([[3., 1.]])
     """
 

@@ -59,7 +59,9 @@ def expect_rank(shapes: Mapping[str, Shape], ranks: tuple[int, ...]) -> None:
     """Raise `ShapeError`, naming the tensor, unless each shape has an allowed rank."""
     for name, shape in shapes.items():
         if len(shape) not in ranks:
-            allowed = " or ".join({2: "(N, d)", 3: "(N, T, d)"}.get(rank, f"{rank} dimensions") for rank in ranks)
+            allowed = " or ".join(
+                {2: "(N, d)", 3: "(N, T, d)"}.get(rank, f"{rank} dimensions") for rank in ranks
+            )
             raise ShapeError(
                 "the layer cannot take this input",
                 where=name,
@@ -70,7 +72,10 @@ def expect_rank(shapes: Mapping[str, Shape], ranks: tuple[int, ...]) -> None:
 
 
 def expect_same(shapes: Mapping[str, Shape], last: bool = True) -> None:
-    """Raise `ShapeError`, naming the tensor, unless all shapes agree (but for the last axis if not `last`)."""
+    """Raise `ShapeError`, naming the tensor, unless all shapes agree.
+
+    Without `last` the last axes may differ.
+    """
     names = list(shapes)
     first = shapes[names[0]]
     for name in names[1:]:
@@ -79,7 +84,8 @@ def expect_same(shapes: Mapping[str, Shape], last: bool = True) -> None:
         compared = pairs if last else pairs[:-1]
         if len(first) != len(other) or not all(one.fits(two) for one, two in compared):
             raise ShapeError(
-                "these tensors must have the same shape" + ("" if last else " but for the last axis"),
+                "these tensors must have the same shape"
+                + ("" if last else " but for the last axis"),
                 where=name,
                 expected=shape_text(first),
                 got=shape_text(other),

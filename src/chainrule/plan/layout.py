@@ -64,7 +64,9 @@ class Layout:
 
     def views(self, vector: Array) -> dict[str, Array]:
         """Return named views of a flat vector; writing to a view writes to the vector."""
-        return {slot.name: vector[slot.start : slot.stop].reshape(slot.shape) for slot in self.slots}
+        return {
+            slot.name: vector[slot.start : slot.stop].reshape(slot.shape) for slot in self.slots
+        }
 
     def pack(self, tensors: Mapping[str, Array], dtype: object) -> np.ndarray:
         """Return a new flat vector holding the named tensors."""

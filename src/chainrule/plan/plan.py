@@ -169,12 +169,16 @@ class Plan:
     def initial_running(self) -> np.ndarray:
         """Return the flat vector of first running moments, float64."""
         start = self.graph.running_start
-        tensors = {slot.name: np.full(slot.shape, start.get(slot.name, 0.0)) for slot in self.running.slots}
+        tensors = {
+            slot.name: np.full(slot.shape, start.get(slot.name, 0.0)) for slot in self.running.slots
+        }
         return self.running.pack(tensors, np.float64)
 
     def rate_factors(self) -> np.ndarray:
         """Return the learning-rate factor of every parameter, flat."""
-        return self._spread({entry.name: entry.rate_factor for entry in self.graph.parameters}, "rate_factor")
+        return self._spread(
+            {entry.name: entry.rate_factor for entry in self.graph.parameters}, "rate_factor"
+        )
 
     def decay_factors(self) -> np.ndarray:
         """Return the decay factor of every parameter, flat; 0 where nothing is penalised."""
@@ -249,7 +253,9 @@ def make_plan(
     layer = LAYERS.make(network)
     record = LOSSES.make(loss)
     if reduction not in ("mean", "sum"):
-        raise InvalidParameterError("reduction is not known", expected="'mean' or 'sum'", got=shown(reduction))
+        raise InvalidParameterError(
+            "reduction is not known", expected="'mean' or 'sum'", got=shown(reduction)
+        )
     if targets < 1:
         raise TargetError("there is no target column", expected="at least 1", got=str(targets))
     graph = build_graph(layer, sample_shape)
@@ -303,16 +309,20 @@ def _check_output(graph: Graph, loss: Loss, targets: int) -> None:
 
 
 def _checked_groups(
-    groups: Sequence[Group], parameters: tuple[Parameter, ...]
+    groups: Sequence[object], parameters: tuple[Parameter, ...]
 ) -> tuple[Group, ...]:
     names = [parameter.name for parameter in parameters]
+    checked: list[Group] = []
     for group in groups:
         if not isinstance(group, Group):
-            raise InvalidParameterError("this is not a parameter group", expected="a Group", got=shown(group))
+            raise InvalidParameterError(
+                "this is not a parameter group", expected="a Group", got=shown(group)
+            )
         if not fnmatch.filter(names, group.pattern):
             raise InvalidParameterError(
                 "a group matches no parameter",
                 where=f"pattern {group.pattern!r}",
                 expected="a pattern for one of " + ", ".join(names),
             )
-    return tuple(groups)
+        checked.append(group)
+    return tuple(checked)

@@ -70,14 +70,12 @@ def plan_cost(plan: Plan, rows: int = 1, itemsize: int = 4) -> PlanCost:
     70
     """
     shapes = {name: sizes(shape, rows) for name, shape in plan.graph.shapes().items()}
-    nodes = tuple(_node_cost(node, shapes, itemsize, plan) for node in plan.graph.nodes)
+    nodes = tuple(_node_cost(node, shapes, itemsize) for node in plan.graph.nodes)
     vectors = 2 + len(plan.optimizer.slots)
     return PlanCost(rows, nodes, plan.parameters.size, vectors * plan.parameters.size * itemsize)
 
 
-def _node_cost(
-    node: Node, shapes: dict[str, tuple[int, ...]], itemsize: int, plan: Plan
-) -> Cost:
+def _node_cost(node: Node, shapes: dict[str, tuple[int, ...]], itemsize: int) -> Cost:
     local = {key: shapes[name] for key, name in node.inputs.items()}
     local[node.op.output] = shapes[node.output.name]
     local.update({key: shapes[name] for key, name in node.trainable.items()})
@@ -115,23 +113,21 @@ def _aligned(rows: list[tuple[str, ...]]) -> str:
 def plan_table(plan: Plan, rows: int = 1, itemsize: int = 4) -> str:
     """Return the plan as text: one line per operation, then the totals and the update."""
     cost = plan_cost(plan, rows, itemsize)
-    operations = {node.name: node.op for node in plan.graph.nodes}
-    lines: list[tuple[str, ...]] = [
-        ("layer", "operation", "output", "parameters", "forward", "backward", "activations")
-    ]
-    lines.append(("X", "input", shape_text(plan.graph.input.shape), "", "", "", ""))
-    for node in cost.nodes:
-        lines.append(
-            (
-                node.node,
-                operations[node.node].name,
-                node.shape,
-                f"{node.parameters:,}" if node.parameters else "",
-                _readable(node.forward_flops, "FLOP"),
-                _readable(node.backward_flops, "FLOP"),
-                _readable(node.activation_bytes, "B"),
-            )
+    operations = {node.name: node.op.name for node in plan.graph.nodes}
+    head = ("layer", "operation", "output", "parameters", "forward", "backward", "activations")
+    lines = [head, ("X", "input", shape_text(plan.graph.input.shape), "", "", "", "")]
+    lines.extend(
+        (
+            node.node,
+            operations[node.node],
+            node.shape,
+            f"{node.parameters:,}" if node.parameters else "",
+            _readable(node.forward_flops, "FLOP"),
+            _readable(node.backward_flops, "FLOP"),
+            _readable(node.activation_bytes, "B"),
         )
+        for node in cost.nodes
+    )
     lines.append(
         (
             "total",
@@ -150,12 +146,13 @@ def _footer(plan: Plan, cost: PlanCost) -> list[str]:
     def listed(records: tuple[object, ...]) -> str:
         return ", ".join(str(record) for record in records) or "none"
 
+    slots = f"{len(plan.optimizer.slots)} optimizer slot(s)"
+    size = _readable(cost.update_bytes, "B")
     return [
         f"loss:      {plan.loss} ({plan.reduction} over rows), {plan.targets} target column(s)",
         f"optimizer: {plan.optimizer}",
         f"schedule:  {plan.schedule or 'constant'}",
         f"penalties: {listed(plan.penalties)}",
         f"clipping:  {listed(plan.clippings)}",
-        f"vectors:   {_readable(cost.update_bytes, 'B')} for weights, gradient and "
-        f"{len(plan.optimizer.slots)} optimizer slot(s)",
+        f"vectors:   {size} for weights, gradient and {slots}",
     ]

@@ -1,0 +1,187 @@
+// Scaled dot-product attention, sample by sample and head by head.
+//
+// Sequences are short here (a table's columns), so each head's matrices are copied into a small
+// scratch of their own, where rows are contiguous and padded, and the products run on that.
+#pragma once
+
+#include <limits>
+
+#include "node.hpp"
+#include "vmath.hpp"
+
+namespace CR_ISA {
+
+template <class T>
+struct AttendNode final : Node<T> {
+    std::size_t heads() const { return static_cast<std::size_t>(this->info.numbers[0]); }
+    bool causal() const { return this->info.numbers[1] != 0; }
+
+    struct Shape {
+        std::size_t length, width, ld_length, ld_width;
+    };
+
+    Shape shape(const Workspace<T>& ws) const {
+        const Tensor<T>& Q = this->in(ws);
+        const std::size_t width = Q.width / heads();
+        return {Q.rows_per_sample, width, vectors_of<T>(Q.rows_per_sample) * Lanes<T>::count,
+                vectors_of<T>(width) * Lanes<T>::count};
+    }
+
+    // extra[0]: the weights A of every sample and head.
+    void reserve(Workspace<T>& ws) const override {
+        const Shape s = shape(ws);
+        ws.extra[this->number].push_back(allocate<T>(ws.capacity * heads() * s.length * s.ld_length));
+    }
+
+    void forward(Workspace<T>& ws, const Member&, Range samples) const override {
+        const Shape s = shape(ws);
+        Scratch q(s.length, s.ld_width), v(s.length, s.ld_width), kt(s.width, s.ld_length),
+            z(s.length, s.ld_width);
+        for (std::size_t sample = samples.first; sample < samples.last; ++sample)
+            for (std::size_t head = 0; head < heads(); ++head) {
+                T* A = weights(ws, s, sample, head);
+                copy_in(this->in(ws, 0), s, sample, head, q.data());
+                copy_transposed(this->in(ws, 1), s, sample, head, kt.data());
+                copy_in(this->in(ws, 2), s, sample, head, v.data());
+                small_product(q.data(), s.ld_width, kt.data(), s.ld_length, A, s.ld_length, s.length,
+                              s.width, s.ld_length);
+                soften(s, A);
+                small_product(A, s.ld_length, v.data(), s.ld_width, z.data(), s.ld_width, s.length,
+                              s.length, s.ld_width);
+                copy_out(this->out(ws).value, this->out(ws), s, sample, head, z.data(), false);
+            }
+    }
+
+    void backward(Workspace<T>& ws, const Member&, Range samples) const override {
+        const Shape s = shape(ws);
+        Heads h(s);
+        for (std::size_t sample = samples.first; sample < samples.last; ++sample)
+            for (std::size_t head = 0; head < heads(); ++head) one_head(ws, s, sample, head, h);
+    }
+
+   private:
+    struct Scratch {
+        Memory<T> memory;
+        Scratch(std::size_t rows, std::size_t ld) : memory(allocate<T>(rows * ld)) {}
+        T* data() const { return memory.get(); }
+    };
+
+    struct Heads {
+        Scratch q, k, vt, dz, ds, dst, at, d;
+        explicit Heads(const Shape& s)
+            : q(s.length, s.ld_width), k(s.length, s.ld_width), vt(s.width, s.ld_length),
+              dz(s.length, s.ld_width), ds(s.length, s.ld_length), dst(s.length, s.ld_length),
+              at(s.length, s.ld_length), d(s.length, s.ld_width) {}
+    };
+
+    void one_head(Workspace<T>& ws, const Shape& s, std::size_t sample, std::size_t head,
+                  const Heads& h) const {
+        const T* A = weights(ws, s, sample, head);
+        copy_in(this->in(ws, 0), s, sample, head, h.q.data());
+        copy_in(this->in(ws, 1), s, sample, head, h.k.data());
+        copy_transposed(this->in(ws, 2), s, sample, head, h.vt.data());
+        Tensor<T> dZ = this->out(ws);
+        dZ.value = dZ.gradient;
+        copy_in(dZ, s, sample, head, h.dz.data());
+        small_product(h.dz.data(), s.ld_width, h.vt.data(), s.ld_length, h.ds.data(), s.ld_length,
+                      s.length, s.width, s.ld_length);
+        harden(s, A, h.ds.data());
+        flip(A, h.at.data(), s);
+        flip(h.ds.data(), h.dst.data(), s);
+        small_product(h.ds.data(), s.ld_length, h.k.data(), s.ld_width, h.d.data(), s.ld_width,
+                      s.length, s.length, s.ld_width);
+        give_head(ws, 0, s, sample, head, h.d.data());
+        small_product(h.dst.data(), s.ld_length, h.q.data(), s.ld_width, h.d.data(), s.ld_width,
+                      s.length, s.length, s.ld_width);
+        give_head(ws, 1, s, sample, head, h.d.data());
+        small_product(h.at.data(), s.ld_length, h.dz.data(), s.ld_width, h.d.data(), s.ld_width,
+                      s.length, s.length, s.ld_width);
+        give_head(ws, 2, s, sample, head, h.d.data());
+    }
+
+    T* weights(const Workspace<T>& ws, const Shape& s, std::size_t sample, std::size_t head) const {
+        return ws.extra[this->number][0].get() + (sample * heads() + head) * s.length * s.ld_length;
+    }
+
+    static void copy_in(const Tensor<T>& X, const Shape& s, std::size_t sample, std::size_t head, T* to) {
+        for (std::size_t t = 0; t < s.length; ++t)
+            std::memcpy(to + t * s.ld_width, X.value + (sample * s.length + t) * X.ld + head * s.width,
+                        s.width * sizeof(T));
+    }
+
+    static void copy_transposed(const Tensor<T>& X, const Shape& s, std::size_t sample,
+                                std::size_t head, T* to) {
+        for (std::size_t t = 0; t < s.length; ++t)
+            for (std::size_t j = 0; j < s.width; ++j)
+                to[j * s.ld_length + t] = X.value[(sample * s.length + t) * X.ld + head * s.width + j];
+    }
+
+    static void flip(const T* from, T* to, const Shape& s) {
+        for (std::size_t t = 0; t < s.length; ++t)
+            for (std::size_t u = 0; u < s.length; ++u) to[u * s.ld_length + t] = from[t * s.ld_length + u];
+    }
+
+    static void copy_out(T* to, const Tensor<T>& X, const Shape& s, std::size_t sample,
+                         std::size_t head, const T* from, bool add) {
+        for (std::size_t t = 0; t < s.length; ++t)
+            for (std::size_t j = 0; j < s.width; ++j) {
+                T& place = to[(sample * s.length + t) * X.ld + head * s.width + j];
+                const T value = from[t * s.ld_width + j];
+                place = add ? place + value : value;
+            }
+    }
+
+    void give_head(Workspace<T>& ws, std::size_t k, const Shape& s, std::size_t sample,
+                   std::size_t head, const T* from) const {
+        const chainrule::GradientInfo target = this->info.gradients[k];
+        if (target.wanted)
+            copy_out(this->in(ws, k).gradient, this->in(ws, k), s, sample, head, from, target.add);
+    }
+
+    // C (rows x columns) = A (rows x K) B (K x columns); columns is a multiple of the lanes.
+    static void small_product(const T* A, std::size_t lda, const T* B, std::size_t ldb, T* C,
+                              std::size_t ldc, std::size_t rows, std::size_t K, std::size_t columns) {
+        for (std::size_t i = 0; i < rows; ++i)
+            for (std::size_t j = 0; j < columns; j += Lanes<T>::count) {
+                Vec<T> sum{};
+                for (std::size_t k = 0; k < K; ++k)
+                    sum = fma(set1<T>(A[i * lda + k]), load(B + k * ldb + j), sum);
+                store(C + i * ldc + j, sum);
+            }
+    }
+
+    // Scores to weights: softmax of scores / sqrt(d_k), row by row; the padding becomes 0.
+    void soften(const Shape& s, T* A) const {
+        const T scale = static_cast<T>(std::sqrt(static_cast<double>(s.width)));
+        for (std::size_t t = 0; t < s.length; ++t) {
+            T* row = A + t * s.ld_length;
+            const std::size_t seen = causal() ? t + 1 : s.length;
+            T largest = -std::numeric_limits<T>::infinity();
+            for (std::size_t u = 0; u < seen; ++u) {
+                row[u] = row[u] / scale;
+                largest = row[u] > largest ? row[u] : largest;
+            }
+            for (std::size_t u = seen; u < s.ld_length; ++u) row[u] = -std::numeric_limits<T>::infinity();
+            T sum = 0;
+            for (std::size_t u = 0; u < s.ld_length; u += Lanes<T>::count)
+                store(row + u, vexp<T>(load(row + u) - set1<T>(largest)));
+            for (std::size_t u = 0; u < seen; ++u) sum += row[u];
+            for (std::size_t u = 0; u < seen; ++u) row[u] = row[u] / sum;
+            for (std::size_t u = seen; u < s.ld_length; ++u) row[u] = 0;
+        }
+    }
+
+    // dA to the gradient of the unscaled scores, in place.
+    static void harden(const Shape& s, const T* A, T* dA) {
+        const T scale = static_cast<T>(std::sqrt(static_cast<double>(s.width)));
+        for (std::size_t t = 0; t < s.length; ++t) {
+            const T* a = A + t * s.ld_length;
+            T* d = dA + t * s.ld_length;
+            T mean = 0;
+            for (std::size_t u = 0; u < s.length; ++u) mean += d[u] * a[u];
+            for (std::size_t u = 0; u < s.length; ++u) d[u] = a[u] * (d[u] - mean) / scale;
+        }
+    }
+};
+
+}  // namespace CR_ISA

@@ -1,0 +1,259 @@
+// Optimizers as one update of one vector of weights, in registers.
+//
+// Decisions
+// a) An optimizer is one struct: the scalars of a step (computed once, in double) and the update of
+//    one vector. The walk over memory, decay and element-wise penalties is written once around it.
+// b) The arithmetic is the reference's, operation by operation, so float64 results agree to a few
+//    units in the last place.
+#pragma once
+
+#include <cmath>
+#include <string>
+
+#include "program.hpp"
+#include "simd.hpp"
+
+namespace CR_ISA {
+
+constexpr int kMostSlots = 3;
+constexpr int kMostScalars = 8;
+
+template <class T>
+using Scalars = Vec<T>[kMostScalars];
+
+struct Sgd {
+    static constexpr const char* name = "sgd";
+    static constexpr int slots = 0;
+    static void prepare(const double*, std::int64_t, double*) {}
+    template <class T>
+    static CR_INLINE void update(Vec<T>& w, Vec<T> g, Vec<T>*, Vec<T> rate, const Scalars<T>&) {
+        w = w - rate * g;
+    }
+};
+
+struct Momentum {
+    static constexpr const char* name = "momentum";
+    static constexpr int slots = 1;
+    static void prepare(const double* numbers, std::int64_t, double* s) { s[0] = numbers[0]; }
+    template <class T>
+    static CR_INLINE void update(Vec<T>& w, Vec<T> g, Vec<T>* slot, Vec<T> rate,
+                                 const Scalars<T>& s) {
+        slot[0] = s[0] * slot[0] - rate * g;
+        w = w + slot[0];
+    }
+};
+
+struct Nesterov {
+    static constexpr const char* name = "nesterov";
+    static constexpr int slots = 1;
+    static void prepare(const double* numbers, std::int64_t, double* s) { s[0] = numbers[0]; }
+    template <class T>
+    static CR_INLINE void update(Vec<T>& w, Vec<T> g, Vec<T>* slot, Vec<T> rate,
+                                 const Scalars<T>& s) {
+        const Vec<T> push = rate * g;
+        slot[0] = s[0] * slot[0] - push;
+        w = w + s[0] * slot[0] - push;
+    }
+};
+
+struct AdaGrad {
+    static constexpr const char* name = "adagrad";
+    static constexpr int slots = 1;
+    static void prepare(const double* numbers, std::int64_t, double* s) { s[0] = numbers[0]; }
+    template <class T>
+    static CR_INLINE void update(Vec<T>& w, Vec<T> g, Vec<T>* slot, Vec<T> rate,
+                                 const Scalars<T>& s) {
+        slot[0] = slot[0] + g * g;
+        w = w - rate * (g / (root(slot[0]) + s[0]));
+    }
+};
+
+struct RmsProp {
+    static constexpr const char* name = "rmsprop";
+    static constexpr int slots = 1;
+    static void prepare(const double* numbers, std::int64_t, double* s) {
+        s[0] = numbers[0];
+        s[1] = 1.0 - numbers[0];
+        s[2] = numbers[1];
+    }
+    template <class T>
+    static CR_INLINE void update(Vec<T>& w, Vec<T> g, Vec<T>* slot, Vec<T> rate,
+                                 const Scalars<T>& s) {
+        slot[0] = s[0] * slot[0] + s[1] * (g * g);
+        w = w - rate * (g / (root(slot[0]) + s[2]));
+    }
+};
+
+// The Adam family: numbers are beta1, beta2, epsilon and what a member adds.
+struct AdamScalars {
+    static void prepare(const double* numbers, std::int64_t step, double* s) {
+        s[0] = numbers[0];
+        s[1] = 1.0 - numbers[0];
+        s[2] = numbers[1];
+        s[3] = 1.0 - numbers[1];
+        s[4] = numbers[2];
+        s[5] = 1.0 / (1.0 - std::pow(numbers[0], static_cast<double>(step)));
+        s[6] = 1.0 / std::sqrt(1.0 - std::pow(numbers[1], static_cast<double>(step)));
+    }
+    template <class T>
+    static CR_INLINE void means(Vec<T> g, Vec<T>* slot, const Scalars<T>& s) {
+        slot[0] = s[0] * slot[0] + s[1] * g;
+        slot[1] = s[2] * slot[1] + s[3] * (g * g);
+    }
+};
+
+struct Adam : AdamScalars {
+    static constexpr const char* name = "adam";
+    static constexpr int slots = 2;
+    template <class T>
+    static CR_INLINE void update(Vec<T>& w, Vec<T> g, Vec<T>* slot, Vec<T> rate,
+                                 const Scalars<T>& s) {
+        means<T>(g, slot, s);
+        w = w - rate * (slot[0] * s[5] / (root(slot[1]) * s[6] + s[4]));
+    }
+};
+
+// Both corrections in one factor, epsilon outside of them.
+struct AdamEpsilonHat : AdamScalars {
+    static constexpr const char* name = "adam_epsilon_hat";
+    static constexpr int slots = 2;
+    static void prepare(const double* numbers, std::int64_t step, double* s) {
+        AdamScalars::prepare(numbers, step, s);
+        s[5] = s[5] / s[6];
+    }
+    template <class T>
+    static CR_INLINE void update(Vec<T>& w, Vec<T> g, Vec<T>* slot, Vec<T> rate,
+                                 const Scalars<T>& s) {
+        means<T>(g, slot, s);
+        w = w - rate * (s[5] * slot[0] / (root(slot[1]) + s[4]));
+    }
+};
+
+struct AdamW : Adam {
+    static constexpr const char* name = "adamw";
+};
+
+struct AmsGrad : AdamScalars {
+    static constexpr const char* name = "amsgrad";
+    static constexpr int slots = 3;
+    template <class T>
+    static CR_INLINE void update(Vec<T>& w, Vec<T> g, Vec<T>* slot, Vec<T> rate,
+                                 const Scalars<T>& s) {
+        means<T>(g, slot, s);
+        slot[2] = vmax(slot[2], slot[1]);
+        w = w - rate * (slot[0] * s[5] / (root(slot[2]) * s[6] + s[4]));
+    }
+};
+
+// numbers: beta1, beta2, epsilon, then this step's factor of the mean and of the gradient, which
+// Python computes because the product of all earlier momenta is part of them.
+struct NAdam : AdamScalars {
+    static constexpr const char* name = "nadam";
+    static constexpr int slots = 2;
+    static void prepare(const double* numbers, std::int64_t step, double* s) {
+        AdamScalars::prepare(numbers, step, s);
+        s[5] = numbers[3];
+        s[7] = numbers[4];
+    }
+    template <class T>
+    static CR_INLINE void update(Vec<T>& w, Vec<T> g, Vec<T>* slot, Vec<T> rate,
+                                 const Scalars<T>& s) {
+        means<T>(g, slot, s);
+        w = w - rate * ((s[5] * slot[0] + s[7] * g) / (root(slot[1]) * s[6] + s[4]));
+    }
+};
+
+// What is the same for all weights of one parameter in one step.
+template <class T>
+struct UpdateRule {
+    Scalars<T> scalars;
+    T rate;
+    T keep;     // 1 - rate * decay
+    T l1, l2;   // coefficients of the element-wise penalties' gradients; 0 without
+    T cut;      // limit of clipping by value; 0 without
+    T shrink;   // factor of clipping by norm; 1 without
+};
+
+// Sums that a unit of weights reports: they are added up in the order of units, never of threads.
+struct UnitSums {
+    double squares = 0.0;    // of the gradient before clipping
+    double absolute = 0.0;   // of the weights before the update, where a penalty needs it
+    double weights = 0.0;    // squares of the weights, likewise
+};
+
+template <class T>
+struct VectorSums {
+    Vec<T> squares{}, absolute{}, weights{};
+
+    CR_INLINE void into(UnitSums& sums, bool penalised) const {
+        sums.squares += static_cast<double>(lane_sum<T>(squares));
+        if (!penalised) return;
+        sums.absolute += static_cast<double>(lane_sum<T>(absolute));
+        sums.weights += static_cast<double>(lane_sum<T>(weights));
+    }
+};
+
+template <class T>
+using UpdateFunction = void (*)(const UpdateRule<T>&, const T* g, T* w, T* const* slots,
+                                std::size_t n, VectorSums<T>&);
+
+// Adds penalties to the gradient g of weights w and counts the sums.
+template <class T>
+CR_INLINE Vec<T> full_gradient(const UpdateRule<T>& rule, Vec<T> g, Vec<T> w, VectorSums<T>& sums) {
+    if (rule.l1 != 0 || rule.l2 != 0) {
+        const Vec<T> zero{};
+        const Vec<T> size = w < zero ? -w : w;
+        const Vec<T> sign = (w > zero ? set1<T>(1) : zero) - (w < zero ? set1<T>(1) : zero);
+        g = g + set1<T>(rule.l1) * sign + set1<T>(rule.l2) * w;
+        sums.absolute += size;
+        sums.weights = fma(w, w, sums.weights);
+    }
+    sums.squares = fma(g, g, sums.squares);
+    return g;
+}
+
+template <class O, class T>
+void update_span(const UpdateRule<T>& rule, const T* g, T* w, T* const* slots, std::size_t n,
+                 VectorSums<T>& sums) {
+    constexpr int L = Lanes<T>::count;
+    const Vec<T> rate = set1<T>(rule.rate);
+    for (std::size_t i = 0; i < n; i += L) {
+        Vec<T> weight = load(w + i);
+        Vec<T> gradient = full_gradient<T>(rule, load(g + i), weight, sums);
+        if (rule.cut > 0) gradient = vmin(vmax(gradient, set1<T>(-rule.cut)), set1<T>(rule.cut));
+        if (rule.shrink != 1) gradient = gradient * set1<T>(rule.shrink);
+        if (rule.keep != 1) weight = weight * set1<T>(rule.keep);
+        Vec<T> slot[kMostSlots];
+        for (int k = 0; k < O::slots; ++k) slot[k] = load(slots[k] + i);
+        O::template update<T>(weight, gradient, slot, rate, rule.scalars);
+        for (int k = 0; k < O::slots; ++k) store(slots[k] + i, slot[k]);
+        store(w + i, weight);
+    }
+}
+
+template <class T>
+struct OptimizerEntry {
+    const char* name;
+    int slots;
+    void (*prepare)(const double* numbers, std::int64_t step, double* scalars);
+    UpdateFunction<T> update;
+};
+
+template <class... O>
+struct OptimizerList {
+    template <class T>
+    static const OptimizerEntry<T>* find(const std::string& name) {
+        static const OptimizerEntry<T> table[] = {
+            {O::name, O::slots, &O::prepare, &update_span<O, T>}...};
+        for (const auto& entry : table)
+            if (name == entry.name) return &entry;
+        return nullptr;
+    }
+    static std::vector<std::string> names() { return {O::name...}; }
+};
+
+// Adding a struct here is all that a new optimizer needs in C++.
+using Optimizers = OptimizerList<Sgd, Momentum, Nesterov, AdaGrad, RmsProp, Adam, AdamEpsilonHat,
+                                 AdamW, AmsGrad, NAdam>;
+
+}  // namespace CR_ISA

@@ -1,0 +1,126 @@
+// A trainable tensor as the engine keeps it.
+//
+// Decisions
+// a) Weight matrices stand in panels (see gemm.hpp), and so do their optimizer slots: a tile of the
+//    gradient then meets contiguous runs of weights and slots. Vectors and tables stand in rows.
+// b) The transpose that the backward product reads is rewritten right after the update, block by
+//    block, by the thread that updated the rows.
+// c) The work on a parameter is cut into units of 16 rows whatever the number of threads. Sums over
+//    a parameter are added up in the order of units, so their bits do not depend on threads either.
+#pragma once
+
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "gemm.hpp"
+#include "optimizers.hpp"
+#include "program.hpp"
+
+namespace CR_ISA {
+
+constexpr std::size_t kUnitRows = 16;
+
+struct Freed {
+    void operator()(void* memory) const { std::free(memory); }
+};
+
+template <class T>
+using Memory = std::unique_ptr<T[], Freed>;
+
+// Zeroed memory on a cache line's boundary.
+template <class T>
+Memory<T> allocate(std::size_t count) {
+    const std::size_t bytes = (count * sizeof(T) + 127) / 64 * 64;
+    void* memory = std::aligned_alloc(64, bytes);
+    if (memory == nullptr) throw std::bad_alloc();
+    std::memset(memory, 0, bytes);
+    return Memory<T>(static_cast<T*>(memory));
+}
+
+enum class Storage { panels, rows };
+
+template <class T>
+struct Parameter {
+    chainrule::ParameterInfo info;
+    Storage storage = Storage::rows;
+    std::size_t rows = 1, columns = 1, ld = 1, elements = 0;
+    bool transposed = false;
+    Memory<T> w, wt, g;
+    std::vector<Memory<T>> slots;
+    std::vector<UnitSums> sums;
+
+    Parameter(const chainrule::ParameterInfo& what, Storage how, bool needs_transpose, int slot_count)
+        : info(what),
+          storage(how),
+          rows(static_cast<std::size_t>(what.rows)),
+          columns(static_cast<std::size_t>(what.columns)),
+          transposed(needs_transpose) {
+        ld = vectors_of<T>(columns) * Lanes<T>::count;
+        // The transpose reads whole blocks, so panels are followed by room for one.
+        elements = panel_elements<T>(rows, columns);
+        w = allocate<T>(elements + kSpare);
+        if (transposed) wt = allocate<T>(panel_elements<T>(columns, rows) + kSpare);
+        for (int slot = 0; slot < slot_count; ++slot) slots.push_back(allocate<T>(elements + kSpare));
+        sums.resize(units());
+    }
+
+    std::size_t units() const { return (rows + kUnitRows - 1) / kUnitRows; }
+
+    std::size_t place(std::size_t row, std::size_t column) const {
+        return storage == Storage::panels ? panel_place<T>(rows, columns, row, column)
+                                          : row * ld + column;
+    }
+
+    void import(const T* flat, T* kept) const {
+        each_run([&](std::size_t row, std::size_t column, std::size_t count) {
+            std::memcpy(kept + place(row, column), flat + row * columns + column, count * sizeof(T));
+        });
+    }
+
+    void export_to(const T* kept, T* flat) const {
+        each_run([&](std::size_t row, std::size_t column, std::size_t count) {
+            std::memcpy(flat + row * columns + column, kept + place(row, column), count * sizeof(T));
+        });
+    }
+
+    // Rewrites the transpose of rows [first, last), first being a multiple of kUnitRows.
+    void transpose_rows(std::size_t first, std::size_t last) {
+        constexpr std::size_t L = Lanes<T>::count;
+        if (!transposed) return;
+        const std::size_t own = vectors_of<T>(columns), other = vectors_of<T>(rows);
+        for (std::size_t row = first; row < last; row += L)
+            for (std::size_t v = 0; v < own; ++v) {
+                const std::size_t wide = own - v / 2 * 2 >= 2 ? 2 * L : L;
+                const std::size_t u = row / L, across = other - u / 2 * 2 >= 2 ? 2 * L : L;
+                const T* from = w.get() + place(row, v * L);
+                T* to = wt.get() + panel_place<T>(columns, rows, v * L, row);
+                if (row + L <= rows && v * L + L <= columns)
+                    transpose_block<T>(from, wide, to, across);
+                else
+                    transpose_edge(row, v * L);
+            }
+    }
+
+   private:
+    static constexpr std::size_t kSpare = 64;
+
+    // Calls body(row, column, count) for each run of elements that are neighbours in both orders.
+    template <class Body>
+    void each_run(const Body& body) const {
+        const std::size_t longest = storage == Storage::panels ? 2 * Lanes<T>::count : columns;
+        for (std::size_t row = 0; row < rows; ++row)
+            for (std::size_t column = 0; column < columns; column += longest)
+                body(row, column, columns - column < longest ? columns - column : longest);
+    }
+
+    void transpose_edge(std::size_t row, std::size_t column) {
+        constexpr std::size_t L = Lanes<T>::count;
+        for (std::size_t i = row; i < rows && i < row + L; ++i)
+            for (std::size_t j = column; j < columns && j < column + L; ++j)
+                wt[panel_place<T>(columns, rows, j, i)] = w[place(i, j)];
+    }
+};
+
+}  // namespace CR_ISA

@@ -1,0 +1,82 @@
+// The tensors of one batch, and the team of threads that works on it.
+#pragma once
+
+#include <atomic>
+#include <vector>
+
+#include "parameter.hpp"
+#include "pool.hpp"
+#include "program.hpp"
+
+namespace CR_ISA {
+
+using chainrule::Barrier;
+using chainrule::Program;
+
+// The samples of one thread.
+struct Range {
+    std::size_t first, last;
+};
+
+CR_INLINE Range share(std::size_t count, int part, int parts) {
+    return {count * part / parts, count * (part + 1) / parts};
+}
+
+// One member of the team that runs a step together.
+struct Member {
+    int number, count;
+    Barrier* barrier;
+
+    void meet() const { barrier->wait(); }
+    Range share_of(std::size_t items) const { return share(items, number, count); }
+};
+
+template <class T>
+struct Tensor {
+    std::size_t rows_per_sample = 1, width = 1, ld = 1;
+    T* value = nullptr;
+    T* gradient = nullptr;
+};
+
+// Where in the run a batch stands, for random numbers and schedules.
+struct Moment {
+    std::uint32_t epoch = 0;
+    std::uint64_t first_row = 0;
+    const double* factors = nullptr;  // one for each noisy node
+};
+
+template <class T>
+struct Workspace {
+    std::size_t capacity = 0;  // samples
+    std::size_t samples = 0;   // of the present batch
+    bool training = false;
+    bool learning = false;  // false: prediction, no gradients
+    std::vector<Tensor<T>> tensors;
+    std::vector<std::vector<Memory<T>>> extra;  // what each node keeps for its backward pass
+    std::vector<Memory<T>> owned;
+    Memory<T> Y, row_weights, factors, losses;
+    std::size_t y_ld = 0;
+    Moment moment;
+    std::atomic<bool> bad_code{false};
+
+    T* own(std::size_t count) {
+        owned.push_back(allocate<T>(count));
+        return owned.back().get();
+    }
+};
+
+// Sum of rows [0, rows) of one vector of columns, in blocks of 16 rows: a fixed order that loses
+// less than one long chain.
+template <class T, class Term>
+CR_INLINE Vec<T> sum_rows(std::size_t rows, const Term& term) {
+    Vec<T> total{};
+    for (std::size_t start = 0; start < rows; start += 16) {
+        const std::size_t stop = start + 16 < rows ? start + 16 : rows;
+        Vec<T> block{};
+        for (std::size_t row = start; row < stop; ++row) block = block + term(row);
+        total = total + block;
+    }
+    return total;
+}
+
+}  // namespace CR_ISA

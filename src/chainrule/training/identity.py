@@ -1,0 +1,142 @@
+"""What makes a run this run and no other: everything that its weights depend on, as a document.
+
+Two runs with equal identities and the same number of planned epochs have the same weights, to the
+bit. When to stop is not part of it, except for what the stored patience counter and best weights
+were measured with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from chainrule.checks import shown
+from chainrule.engine.protocol import Buffers, Rows
+from chainrule.errors import CheckpointError
+from chainrule.maths.metric import METRICS
+from chainrule.maths.schedule import Schedule
+from chainrule.plan.document import plan_document
+from chainrule.plan.plan import Plan
+from chainrule.training.course import Course
+
+__all__ = ["identity", "require_same", "require_same_course"]
+
+_CHUNK = 65_536
+_PROBES = 1_000
+"""Steps at which two plans of a schedule are compared."""
+
+
+def identity(course: Course, engine: str) -> dict[str, Any]:
+    """Return all that the weights of a run depend on, apart from the number of epochs.
+
+    Parameters
+    ----------
+    course : Course
+    engine : str
+        Name of the engine; another one may round differently.
+    """
+    document = {
+        **plan_document(course.plan),
+        "dtype": course.dtype,
+        "engine": engine,
+        "seed": int(course.seed),
+        "batch_size": course.batch,
+        "shuffle": bool(course.shuffle),
+        "data": _fingerprint(course.rows),
+        "validation": None if course.validation is None else _fingerprint(course.validation),
+        "start": None if course.start is None else _digest(_vectors(course.start)),
+        "metrics": [METRICS.document(metric) for metric in course.metrics],
+        "train_metrics": bool(course.train_metrics),
+        "monitor": course.stopping.monitor,
+        "minimum_improvement": float(course.stopping.minimum_improvement),
+    }
+    return json.loads(json.dumps(document))
+
+
+def require_same(saved: dict[str, Any], now: dict[str, Any], where: str) -> None:
+    """Raise if a checkpoint's identity is not that of the run which wants to go on from it.
+
+    Raises
+    ------
+    CheckpointError
+        Names all that differs, and shows the first difference.
+    """
+    names = [name for name in {**saved, **now} if saved.get(name) != now.get(name)]
+    if names:
+        raise CheckpointError(
+            "the checkpoint belongs to another run: "
+            + " and ".join(", ".join(names).rsplit(", ", 1))
+            + (" differ" if len(names) > 1 else " differs"),
+            where=f"{where}, {names[0]}",
+            expected=shown(saved.get(names[0]), 300),
+            got=shown(now.get(names[0]), 300),
+            do="resume with the settings and the data of the first call, or train anew",
+        )
+
+
+def require_same_course(plan: Plan, done: int, before: int, after: int, where: str) -> None:
+    """Raise if a changed number of epochs would have changed the updates that are done.
+
+    Parameters
+    ----------
+    plan : Plan
+    done : int
+        Updates done.
+    before, after : int
+        Updates planned in all: then and now.
+    where : str
+
+    Raises
+    ------
+    CheckpointError
+        A schedule of the learning rate, a decay or a dropout depends on the length of the run.
+    """
+    if before == after or not done:
+        return
+    probes = np.unique(np.linspace(0, done - 1, _PROBES).astype(np.int64)).tolist()
+    for label, factor in _factors(plan):
+        if any(factor(step, before) != factor(step, after) for step in probes):
+            raise CheckpointError(
+                f"{label} is stretched over the planned epochs, and their number has changed",
+                where=where,
+                expected=f"{before:,} planned updates",
+                got=f"{after:,}",
+                do="resume with the planned number of epochs, or train anew",
+            )
+
+
+def _factors(plan: Plan) -> Iterator[tuple[str, Any]]:
+    if plan.schedule is not None:
+        yield f"the schedule {plan.schedule.name}", plan.schedule.factor
+    for penalty in plan.penalties:
+        yield f"the penalty {penalty.name}", penalty.decay
+    for node in plan.graph.nodes:
+        schedule = getattr(node.op, "schedule", None)
+        if isinstance(schedule, Schedule):
+            yield f"the schedule of {node.name}", schedule.factor
+
+
+def _fingerprint(rows: Rows) -> dict[str, Any]:
+    arrays = [rows.X, rows.Y] + ([] if rows.weights is None else [rows.weights])
+    return {
+        "shapes": [list(array.shape) for array in arrays],
+        "digest": _digest(arrays),
+    }
+
+
+def _vectors(buffers: Buffers) -> list[np.ndarray]:
+    slots = [buffers.slots[name] for name in sorted(buffers.slots)]
+    return [buffers.weights, buffers.running, *slots, np.array([buffers.step])]
+
+
+def _digest(arrays: list[np.ndarray]) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        for start in range(0, len(array), _CHUNK):
+            part = np.ascontiguousarray(array[start : start + _CHUNK])
+            digest.update(part.astype(part.dtype.newbyteorder("<"), copy=False).data)
+    return digest.hexdigest()

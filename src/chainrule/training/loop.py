@@ -1,0 +1,111 @@
+"""The loop: epochs of shuffled batches until a rule ends them.
+
+What an epoch does depends on (seed, epoch) and on the state before it, on nothing else: the order
+of the rows and all noise are drawn from streams that the epoch's number opens.
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from chainrule.checks import Integer, check_parameters
+from chainrule.engine.protocol import Clock, Observer
+from chainrule.engine.select import engine_for
+from chainrule.errors import InvalidParameterError
+from chainrule.streams import Stream
+from chainrule.training.checkpoint import Checkpoint
+from chainrule.training.course import Course
+from chainrule.training.events import Listener
+from chainrule.training.lbfgs import require_plain, run_lbfgs
+from chainrule.training.progress import learned_factor
+from chainrule.training.session import Outcome, Session
+
+__all__ = ["epoch_order", "run_course", "run_epochs"]
+
+
+def run_course(
+    course: Course,
+    on_event: Listener | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: int = 1,
+    resume: Checkpoint | None = None,
+    observer: Observer | None = None,
+) -> Outcome:
+    """Train as the course says; the floor below `chainrule.train`.
+
+    Parameters
+    ----------
+    course : Course
+    on_event : Listener, optional
+        Called with each event; what it raises ends the run.
+    checkpoint : path, optional
+        Where to save the state; by default the file of `resume`, if there is one.
+    checkpoint_every : int
+        Epochs between two checkpoints.
+    resume : Checkpoint, optional
+        The state to go on from.
+    observer : Observer, optional
+        Receives every tensor of every training step.
+
+    Raises
+    ------
+    CheckpointError
+        `resume` belongs to another run.
+    OutputExistsError
+        `checkpoint` exists and is not the file of `resume`.
+    DivergenceError
+        Numbers were not finite before one epoch was done.
+
+    Example
+    -------
+    >>> import numpy as np
+    >>> from chainrule import nn
+    >>> from chainrule.engine import Rows
+    >>> from chainrule.plan import make_plan
+    >>> from chainrule.training.course import Course
+    >>> from chainrule.training.loop import run_course
+    >>> rows = Rows(np.ones((4, 1), np.float32), np.ones((4, 1), np.float32))
+    >>> plan = make_plan(nn.Dense(1), (1,), "squared_error", 1)
+    >>> run_course(Course(plan, rows, epochs=3)).reason
+    'epochs'
+    """
+    check_parameters(
+        {"checkpoint_every": Integer(1)}, {"checkpoint_every": checkpoint_every}, lambda name: name
+    )
+    if on_event is not None and not callable(on_event):
+        raise InvalidParameterError("on_event is not a function", got=repr(on_event))
+    stepwise = course.plan.optimizer.stepwise
+    if not stepwise:
+        require_plain(course.plan)
+    engine = engine_for(course.plan, course.dtype, observer)
+    session = Session(course, engine, on_event, checkpoint, checkpoint_every, resume)
+    return session.run(run_epochs if stepwise else run_lbfgs)
+
+
+def run_epochs(session: Session) -> Outcome:
+    """Run epochs of batches, from where the session stands to its end."""
+    course, engine = session.course, session.engine
+    watched = session.on_event is not None or course.stopping.max_seconds is not None
+    pulse = session.pulse if watched else None
+    session.begin_epoch()
+    while (reason := session.reason()) is None:
+        progress = session.progress
+        buffers = progress.buffers.copy()
+        factor = learned_factor(course, progress)
+        clock = Clock(course.seed, progress.epoch, 0, course.total_steps, factor)
+        order = epoch_order(course, progress.epoch)
+        result = engine.epoch(buffers, course.rows, order, course.batch, clock, pulse)
+        if not (result.finite and result.complete):
+            return session.end_within(buffers, result)
+        session.end_epoch(buffers, result)
+    return Outcome(session.progress, reason)
+
+
+def epoch_order(course: Course, epoch: int) -> np.ndarray:
+    """Return the row numbers of an epoch (counted from 0) in the order of use."""
+    rows = len(course.rows)
+    if not course.shuffle:
+        return np.arange(rows)
+    return Stream(course.seed, "shuffle", epoch).permutation(rows)

@@ -1,0 +1,41 @@
+"""Loss and metrics of a network as it stands, in prediction mode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from chainrule.engine.protocol import Buffers, Rows
+from chainrule.engine.reference import ReferenceEngine
+from chainrule.maths.loss import objective, row_factors
+from chainrule.maths.metric import Metric
+
+__all__ = ["scores"]
+
+
+def scores(
+    engine: ReferenceEngine,
+    buffers: Buffers,
+    rows: Rows,
+    metrics: Sequence[Metric],
+    with_loss: bool = True,
+) -> dict[str, float]:
+    """Return `loss` (if wanted) and each metric by name.
+
+    The loss is the data term alone, reduced as the plan says: validation data has no part in
+    penalties. Raw outputs are computed in the engine's type, and scored in float64.
+    """
+    plan = engine.plan
+    raw = engine.raw(buffers.weights, buffers.running, rows.X).astype(np.float64)
+    Y = rows.Y.astype(np.float64)
+    weights = None if rows.weights is None else rows.weights.astype(np.float64)
+    found: dict[str, float] = {}
+    with np.errstate(all="ignore"):  # an overflow shows as a score that is not finite
+        if with_loss:
+            factors = row_factors(weights, len(rows), plan.reduction, raw)
+            found["loss"] = float(objective(plan.loss.value(raw, Y), factors))
+        if metrics:
+            P = plan.loss.predict(raw)
+            found.update({metric.name: float(metric.score(P, Y, weights)) for metric in metrics})
+    return found

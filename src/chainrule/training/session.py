@@ -1,0 +1,213 @@
+"""One call of training: where it stands, what it saves, whom it tells, and how it ends.
+
+Decisions
+---------
+a) `Session.progress` is whole at any instruction (see `progress.py`). Everything that ends a run
+   before its time, Ctrl-C, a listener's exception, a full disk, finds it there and saves it.
+b) An epoch is saved before its event is sent, so a listener that fails loses nothing.
+c) The first checkpoint is written before the first epoch: a path that cannot be written is
+   found at once, and a run that is killed in its first epoch can be resumed too.
+d) Ctrl-C ends the run as a rule would: the state after the last whole epoch is returned. Time that
+   runs out within an epoch keeps the updates done, and scores them as one more row; the checkpoint
+   stays at the last whole epoch, from which a resumed run repeats the same bits.
+e) Numbers that are not finite end the run with the reason "diverged" and a last row that shows
+   them. The weights are those before the bad update, or the best ones. If not even one epoch was
+   finite there is nothing to return, and `DivergenceError` is raised.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chainrule.engine.protocol import Buffers, EpochResult
+from chainrule.engine.reference import ReferenceEngine
+from chainrule.errors import DivergenceError
+from chainrule.files import require_writable
+from chainrule.training.checkpoint import Checkpoint, write_checkpoint
+from chainrule.training.course import Course
+from chainrule.training.events import EpochEnded, Event, Listener, RunEnded, RunStarted, StepsDone
+from chainrule.training.identity import identity
+from chainrule.training.progress import Progress, advanced, diverged, first_progress
+
+__all__ = ["Outcome", "Session"]
+
+_EVENT_SECONDS = 0.1
+"""Least time between two events within an epoch."""
+
+Driver = Callable[["Session"], "Outcome"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended, and where it stood.
+
+    Parameters
+    ----------
+    progress : Progress
+    reason : str
+        One of `chainrule.training.stopping.REASONS`.
+    """
+
+    progress: Progress
+    reason: str
+
+
+class Session:
+    """The state of one call of training.
+
+    Parameters
+    ----------
+    course : Course
+    engine : ReferenceEngine
+    on_event : Listener, optional
+    checkpoint : path, optional
+        Where to save; by default the file that the run resumes from, if any.
+    checkpoint_every : int
+        Epochs between two checkpoints. The last whole epoch is always saved.
+    resume : Checkpoint, optional
+    """
+
+    def __init__(
+        self,
+        course: Course,
+        engine: ReferenceEngine,
+        on_event: Listener | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: int = 1,
+        resume: Checkpoint | None = None,
+    ) -> None:
+        self.course = course
+        self.engine = engine
+        self.on_event = on_event
+        self.every = checkpoint_every
+        self.path = checkpoint if checkpoint is not None or resume is None else resume.path
+        self.saved: int | None = None
+        self.own_file = False
+        self.identity = {} if self.path is None else identity(course, engine.name)
+        self.first: Buffers | None = None
+        self._start_from(resume)
+        self.began = self.epoch_began = self.told = time.perf_counter()
+
+    def _start_from(self, resume: Checkpoint | None) -> None:
+        if resume is not None:
+            self.progress, self.first = resume.restore(self.course, self.engine)
+        else:
+            self.progress = first_progress(self.course, self.engine)
+            if not self.course.plan.optimizer.stepwise:
+                self.first = self.progress.buffers
+        if resume is not None and self.path is not None:
+            self.own_file = os.path.realpath(self.path) == os.path.realpath(resume.path)
+        if self.path is not None:
+            require_writable(self.path, overwrite=self.own_file)
+
+    def run(self, drive: Driver) -> Outcome:
+        """Train to the end, however it comes.
+
+        Raises
+        ------
+        DivergenceError
+            Numbers were not finite before one epoch was done.
+        """
+        self.save()
+        try:
+            self.tell(self._started())
+            outcome = drive(self)
+        except KeyboardInterrupt:
+            outcome = Outcome(self.progress, "interrupted")
+        except BaseException:
+            self.save()
+            raise
+        self.save()
+        best = outcome.progress.best
+        self.tell(RunEnded(outcome.reason, 0 if best is None else best.epoch))
+        return outcome
+
+    def _started(self) -> RunStarted:
+        course = self.course
+        parameters = course.plan.parameters.size
+        return RunStarted(course.epochs, course.steps_per_epoch, parameters, self.progress.epoch)
+
+    def reason(self) -> str | None:
+        """Return why the run ends here, between two epochs, or None."""
+        progress, course = self.progress, self.course
+        waited = progress.patience.waited
+        reason = course.stopping.reason(progress.rows, waited, course.epochs)
+        return "max_seconds" if reason is None and self.out_of_time() else reason
+
+    def seconds(self) -> float:
+        """Return the time since this call began."""
+        return time.perf_counter() - self.began
+
+    def out_of_time(self) -> bool:
+        """Say whether `max_seconds` are over."""
+        limit = self.course.stopping.max_seconds
+        return limit is not None and self.seconds() >= limit
+
+    def begin_epoch(self) -> None:
+        """Start the clock of an epoch."""
+        self.epoch_began = time.perf_counter()
+
+    def end_epoch(self, buffers: Buffers, result: EpochResult) -> None:
+        """Score a whole epoch, put the new state in place, save it, and tell of it."""
+        before = self.progress
+        self.progress = advanced(
+            self.course, self.engine, before, buffers, result, self.epoch_began
+        )
+        if self.progress.epoch % self.every == 0:
+            self.save()
+        self.tell_epoch(self.progress)
+        self.begin_epoch()
+
+    def end_within(self, buffers: Buffers, result: EpochResult) -> Outcome:
+        """Return the outcome of an epoch that broke off: diverged, or out of time.
+
+        Raises
+        ------
+        DivergenceError
+            It diverged, and no epoch before it was finite.
+        """
+        if result.finite:
+            began = self.epoch_began
+            last = advanced(self.course, self.engine, self.progress, buffers, result, began)
+            self.tell_epoch(last)
+            return Outcome(last, "max_seconds")
+        if self.progress.epoch == 0:
+            raise DivergenceError(
+                "training diverged before one epoch was done",
+                where=f"epoch 1, update {buffers.step + 1}",
+                expected="finite loss, gradient and weights",
+                got=f"loss {result.objective:g}, gradient norm {result.gradient_norm:g}",
+                do="lower the learning rate, clip the gradient, or scale inputs and targets",
+            )
+        last = diverged(self.course, self.progress, buffers, result, self.epoch_began)
+        self.tell_epoch(last)
+        return Outcome(last, "diverged")
+
+    def save(self) -> None:
+        """Write the checkpoint if one is configured and the file is older than the state."""
+        progress = self.progress
+        if self.path is None or self.saved == progress.epoch:
+            return
+        write_checkpoint(self.path, self.identity, self.course, progress, self.first, self.own_file)
+        self.saved, self.own_file = progress.epoch, True
+
+    def tell(self, event: Event) -> None:
+        """Send an event to the listener, if there is one."""
+        self.told = time.perf_counter()
+        if self.on_event is not None:
+            self.on_event(event)
+
+    def tell_epoch(self, progress: Progress) -> None:
+        """Send the event of the last row."""
+        best = progress.best is not None and progress.best.epoch == progress.epoch
+        row = dict(progress.rows[-1])
+        self.tell(EpochEnded(row, best, self.course.epochs, self.seconds()))
+
+    def pulse(self, done: int, steps: int) -> bool:
+        """Tell of the updates done, now and then; return False when the time is over."""
+        if self.on_event is not None and time.perf_counter() - self.told >= _EVENT_SECONDS:
+            self.tell(StepsDone(self.progress.epoch + 1, done, steps))
+        return not self.out_of_time()
