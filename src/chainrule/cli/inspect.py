@@ -1,0 +1,77 @@
+"""`chainrule inspect`: what is in a model file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from chainrule.cli.group import VERBS
+from chainrule.cli.options import PATH, debug_option, json_option
+
+__all__ = ["command"]
+
+
+@click.command("inspect", help=VERBS["inspect"])
+@click.argument("model", type=PATH)
+@json_option
+@debug_option
+def command(model: Path, as_json: bool) -> None:
+    """Show a model's network, table and training record."""
+    from chainrule.api import load
+    from chainrule.cli.screen import Screen
+    from chainrule.cli.words import bytes_text, count
+    from chainrule.plan import plan_cost
+    from chainrule.storage.document import plain, plan_document
+
+    loaded = load(model)
+    screen = Screen(as_json)
+    document = {
+        "dtype": loaded.dtype,
+        "parameters": int(loaded.weights.size),
+        "plan": plan_document(loaded.plan),
+        "classes": loaded.classes,
+        "encoder": loaded.encoder,
+        "record": loaded.record,
+    }
+    if as_json:
+        screen.json(plain(document))
+        return
+    size = bytes_text(model.stat().st_size)
+    screen.title(model.name, f"{size}, {count(loaded.weights.size, 'parameter')}, {loaded.dtype}")
+    operations = {node.name: node.op.name for node in loaded.plan.graph.nodes}
+    rows = [
+        (cost.node, operations[cost.node], cost.shape, f"{cost.parameters:,}")
+        for cost in plan_cost(loaded.plan).nodes
+    ]
+    screen.table(("layer", "operation", "output", "parameters"), rows, right=(3,))
+    screen.gap()
+    screen.facts(_facts(loaded))
+    screen.gap()
+
+
+def _facts(model: Any) -> dict[str, str]:
+    from chainrule.cli.words import amount, count
+
+    facts = {"loss": model.loss.name, "optimizer": model.plan.optimizer.name}
+    if model.classes:
+        facts["classes"] = ", ".join(str(label) for label in model.classes)
+    if model.encoder is not None:
+        from chainrule.tabular import Encoder
+
+        encoder = Encoder.from_document(model.encoder)
+        facts["predicts"] = f"{encoder.target.name} ({encoder.target.task})"
+        facts["from"] = ", ".join(f"{name} ({kind})" for name, kind in encoder.expects().items())
+        facts["features"] = count(len(encoder.features), "feature")
+    record = model.record
+    if isinstance(record.get("table"), str):
+        facts["trained on"] = record["table"]
+    if isinstance(record.get("epochs"), int):
+        facts["epochs"] = f"{record['epochs']} ({record.get('stop_reason')})"
+    scores = record.get("scores")
+    found = scores.get("model") if isinstance(scores, dict) else None
+    if isinstance(found, dict):
+        numbers = {name: value for name, value in found.items() if isinstance(value, (int, float))}
+        facts["test scores"] = ", ".join(f"{key} {amount(value)}" for key, value in numbers.items())
+    return facts

@@ -1,0 +1,119 @@
+"""The entry point: runs a verb and turns whatever goes wrong into one message and an exit code.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. Nothing above the standard library is
+imported before it is needed, so that `chainrule --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from chainrule.errors import ChainruleError, MissingExtraError, UsageError
+
+if TYPE_CHECKING:
+    import click
+
+__all__ = ["main"]
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+"""Set to 1 before NumPy is loaded, unless the user has set them. Its matrix products give other
+bits on more threads, and on a busy machine its threads wait for each other many times longer than
+they compute."""
+_EXTRA = ("click", "rich", "duckdb", "jinja2", "matplotlib")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Example
+    -------
+    >>> from chainrule.cli.main import main
+    >>> main(["--version"])
+    chainrule ...
+    0
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    for variable in _THREADS:
+        os.environ.setdefault(variable, "1")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # what a poor terminal cannot show is a "?"
+    try:
+        return _run(words)
+    except ChainruleError as error:
+        return _tell(error)
+    except BrokenPipeError:
+        # The reader of our output has gone (`chainrule ... | head`); Python must not complain too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except MemoryError:
+        return _tell(ChainruleError("there is not enough memory for this"))
+    except ImportError as error:
+        missing = (error.name or "").partition(".")[0]
+        return _tell(_missing(missing)) if missing in _EXTRA else _unexpected(error, words)
+    except OSError as error:  # a full disk behind standard output, say
+        return _tell(ChainruleError(f"{error.strerror or error}", where=str(error.filename or "")))
+    except Exception as error:  # noqa: BLE001 - a person gets a sentence, never a traceback
+        return _unexpected(error, words)
+
+
+def _run(words: list[str]) -> int:
+    from chainrule.cli.group import click, group
+
+    try:
+        # The return value is the code of `ctx.exit()`, or None.
+        code = group.main(words, prog_name="chainrule", standalone_mode=False)
+        sys.stdout.flush()
+    except click.UsageError as error:
+        return _tell_usage(error)
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    return code if isinstance(code, int) else 0
+
+
+def _tell(error: ChainruleError) -> int:
+    from chainrule.cli.words import readable
+
+    try:
+        from chainrule.cli.screen import show_error
+    except ImportError:  # without rich: the same words, without colour
+        print(f"error: {readable(str(error), lines=True)}", file=sys.stderr)
+    else:
+        show_error(error)
+    return error.exit_code
+
+
+def _tell_usage(error: click.UsageError) -> int:
+    path = error.ctx.command_path if error.ctx is not None else "chainrule"
+    message = error.format_message().rstrip(".")
+    what = message[:1].lower() + message[1:]
+    return _tell(UsageError(what, do=f"see: {path} --help"))
+
+
+def _missing(name: str) -> MissingExtraError:
+    return MissingExtraError(
+        f"the command line needs {name}, which is not installed",
+        do='pip install "chainrule[cli]"',
+    )
+
+
+def _unexpected(error: Exception, words: list[str]) -> int:
+    if "--debug" in words:
+        raise error
+    from chainrule._version import __version__
+    from chainrule.cli.words import readable
+
+    what = readable(f"{type(error).__name__}: {error}")
+    print(
+        f"error: this is a fault of Chainrule {__version__}, not yours: {what}\n"
+        "  do:       run the same command with --debug and report what it prints",
+        file=sys.stderr,
+    )
+    return FAILED

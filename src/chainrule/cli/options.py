@@ -1,0 +1,118 @@
+"""Options that several verbs share, and the types of their values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+__all__ = [
+    "PATH",
+    "Member",
+    "Widths",
+    "debug_option",
+    "force_option",
+    "json_option",
+    "registry",
+]
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+if TYPE_CHECKING:
+    _NameType = click.ParamType[str]
+    _WidthsType = click.ParamType[tuple[int, ...]]
+else:  # older versions of click know no type arguments
+    _NameType = _WidthsType = click.ParamType
+
+PATH = click.Path(path_type=Path, readable=False)
+"""A path as it is given; what is wrong with it is said where it is opened."""
+
+
+def json_option(command: CommandT) -> CommandT:
+    """Add `--json`."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON document to standard output."
+    )(command)
+
+
+def force_option(command: CommandT) -> CommandT:
+    """Add `--force`."""
+    return click.option("--force", is_flag=True, help="Replace output files that exist.")(command)
+
+
+def debug_option(command: CommandT) -> CommandT:
+    """Add `--debug`, which `main` looks for."""
+    return click.option(
+        "--debug",
+        is_flag=True,
+        expose_value=False,
+        help="Show the traceback if Chainrule itself fails.",
+    )(command)
+
+
+def registry(kind: str) -> Any:
+    """Return a registry of the library by kind, all its members registered."""
+    import importlib
+
+    importlib.import_module("chainrule.nn")  # importing registers
+    from chainrule.registry import REGISTRIES
+
+    return REGISTRIES[kind]
+
+
+class Member(_NameType):
+    """A name of a registry. The registry is imported when a value is read, not for `--help`."""
+
+    def __init__(self, kind: str) -> None:
+        self.name = kind
+        self.kind = kind
+
+    def get_metavar(self, *_: Any, **__: Any) -> str:
+        return "NAME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from chainrule.errors import UnknownNameError
+
+        try:
+            return str(registry(self.kind)[value].name)
+        except UnknownNameError as error:
+            option = param.opts[0] if param else ""
+            raise UnknownNameError(error.what, where=option, **_without_where(error)) from None
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[Any]:
+        from click.shell_completion import CompletionItem
+
+        names = registry(self.kind).names()
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def _without_where(error: Any) -> dict[str, str]:
+    return {key: text for key, text in error.parts().items() if key != "where"}
+
+
+class Widths(_WidthsType):
+    """Widths of hidden layers: `64,32`, or `none`."""
+
+    name = "widths"
+
+    def get_metavar(self, *_: Any, **__: Any) -> str:
+        return "WIDTHS"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        if str(value).strip().lower() == "none":
+            return ()
+        try:
+            widths = tuple(int(part) for part in str(value).split(","))
+        except ValueError:
+            widths = (0,)
+        if min(widths) < 1:
+            self.fail(f"{value!r} is not a list of widths such as 64,32, nor none", param, ctx)
+        return widths

@@ -1,0 +1,119 @@
+"""The progress of a training run: a live bar on a terminal, one line an epoch elsewhere."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from chainrule.cli.screen import Screen
+from chainrule.cli.words import amount, duration
+from chainrule.training.events import EpochEnded, RunStarted, StepsDone
+
+__all__ = ["CountProgress", "TrainingProgress"]
+
+
+class CountProgress:
+    """A live bar of things done; nothing without a terminal. Call it with (done, of how many)."""
+
+    def __init__(self, screen: Screen, noun: str) -> None:
+        self.bar = _bar(screen, "  {task.completed:,.0f} of {task.total:,.0f} " + noun)
+        self.task = TaskID(0)
+
+    def __enter__(self) -> CountProgress:
+        if self.bar is not None:
+            self.bar.start()
+            self.task = self.bar.add_task("", total=1.0, words="")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show how far it is."""
+        if self.bar is not None:
+            self.bar.update(self.task, completed=float(done), total=float(total))
+
+
+def _bar(screen: Screen, label: str) -> Progress | None:
+    if not screen.live:
+        return None
+    return Progress(
+        TextColumn(label),
+        BarColumn(bar_width=18, complete_style="cyan", finished_style="green"),
+        TextColumn("{task.fields[words]}"),
+        console=screen.console,
+        transient=True,
+        refresh_per_second=8,
+    )
+
+
+class TrainingProgress:
+    """A listener for the events of a run; use it as a context manager.
+
+    Parameters
+    ----------
+    screen : Screen
+    metric : str
+        Name of the metric that is shown beside the losses.
+    """
+
+    def __init__(self, screen: Screen, metric: str) -> None:
+        self.screen = screen
+        self.metric = metric
+        self.epochs = self.before = 0
+        self.bar = _bar(screen, "  {task.fields[epoch]}")
+        self.task = TaskID(0)
+
+    def __enter__(self) -> TrainingProgress:
+        if self.bar is not None:
+            self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def __call__(self, event: Any) -> None:
+        """Take one event."""
+        if isinstance(event, RunStarted):
+            self.epochs, self.before = event.epochs, event.epochs_done
+            if self.bar is not None:
+                total, label = float(event.epochs), self._count(1)
+                self.task = self.bar.add_task("", total=total, epoch=label, words="starting")
+        elif isinstance(event, StepsDone) and self.bar is not None:
+            done = event.epoch - 1 + event.step / max(event.steps_per_epoch, 1)
+            self.bar.update(self.task, completed=done, epoch=self._count(event.epoch))
+        elif isinstance(event, EpochEnded):
+            self._epoch_ended(event)
+
+    def _count(self, epoch: int) -> str:
+        return f"epoch {epoch:>{len(str(self.epochs))}}/{self.epochs}"
+
+    def _epoch_ended(self, event: EpochEnded) -> None:
+        row = event.row
+        epoch = int(row["epoch"])
+        mean = event.seconds / (epoch - self.before)
+        left = mean * (event.epochs_planned - epoch)
+        words = [f"loss {_fixed(row.get('train_loss'))}"]
+        if "validation_loss" in row:
+            words.append(f"held out {_fixed(row['validation_loss'])}")
+        score = row.get(f"validation_{self.metric}", row.get(f"train_{self.metric}"))
+        if score is not None:
+            words.append(f"{self.metric} {_fixed(score)}")
+        words.append(f"{duration(left)} left" if left else duration(event.seconds))
+        if self.bar is None:
+            self.screen.line("  ".join([self._count(epoch), *words]), "  best" * event.best)
+        else:
+            self.bar.update(
+                self.task, completed=epoch, epoch=self._count(epoch), words="  ".join(words)
+            )
+
+
+def _fixed(value: float | None) -> str:
+    """Return a number of constant width, so that the line does not dance."""
+    if value is None or not math.isfinite(value):
+        return "     -"
+    return f"{value:6.4f}" if abs(value) < 10 else f"{amount(value):>6}"

@@ -1,0 +1,208 @@
+"""Everything that people see: tables, progress, notes and errors, in one place.
+
+Decisions
+---------
+a) One stream a run: standard output, or standard error where standard output carries data (JSON,
+   predictions). Notes, progress and results then never change places.
+b) Colour adds nothing that words do not say. Without a terminal, or with NO_COLOR, it is gone; a
+   live bar becomes one line an epoch.
+c) Text from files is never taken for markup, and its control characters are replaced.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.box import Box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+from rich.theme import Theme
+
+from chainrule.cli.words import readable
+from chainrule.errors import ChainruleError
+
+__all__ = ["Screen", "show_error"]
+
+_THEME = Theme(
+    {
+        "head": "dim",
+        "name": "cyan",
+        "good": "green",
+        "note": "yellow",
+        "bad": "bold red",
+        "faint": "dim",
+        "title": "bold",
+    }
+)
+_WIDEST = 100
+_LINE = Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
+_LINE_ASCII = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
+_BARS = "▁▂▃▄▅▆▇█"
+_BARS_ASCII = "_.-=+*#@"
+
+
+def _console(stderr: bool) -> Console:
+    console = Console(stderr=stderr, theme=_THEME, highlight=False, emoji=False, markup=False)
+    if console.width > _WIDEST:
+        console.width = _WIDEST
+    return console
+
+
+class Screen:
+    """The screen of one run.
+
+    Parameters
+    ----------
+    data_on_stdout : bool
+        Standard output carries data, so people read standard error.
+    """
+
+    def __init__(self, data_on_stdout: bool = False) -> None:
+        self.console = _console(stderr=data_on_stdout)
+
+    @property
+    def live(self) -> bool:
+        """Say whether lines can be redrawn."""
+        return self.console.is_terminal and not self.console.is_dumb_terminal
+
+    @property
+    def plain(self) -> bool:
+        """Say whether only ASCII can be shown."""
+        return "utf" not in (self.console.encoding or "").lower()
+
+    def json(self, document: Any) -> None:
+        """Print a document to standard output."""
+        self.data(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+    def data(self, text: str) -> None:
+        """Write data to standard output, as UTF-8 whatever the terminal can show."""
+        self.console.file.flush()
+        buffer = getattr(sys.stdout, "buffer", None)
+        if buffer is None:
+            sys.stdout.write(text)
+        else:
+            sys.stdout.flush()
+            buffer.write(text.encode())
+            buffer.flush()
+
+    def line(self, *parts: str | tuple[str, str]) -> None:
+        """Print one line, from plain words and (words, style) pairs."""
+        cleaned = [
+            readable(part) if isinstance(part, str) else (readable(part[0]), part[1])
+            for part in parts
+        ]
+        self.console.print(Text.assemble("  ", *cleaned), soft_wrap=not self.live)
+
+    def gap(self) -> None:
+        """Print an empty line."""
+        self.console.print()
+
+    def title(self, name: str, detail: str = "") -> None:
+        """Print what the following is about."""
+        self.gap()
+        self.line((name, "title"), f"  {detail}" if detail else "")
+        self.gap()
+
+    def note(self, text: str) -> None:
+        """Print something that the reader should know."""
+        self._hanging(("note", "note"), text)
+
+    def failure(self, what: str, detail: str) -> None:
+        """Print something that went wrong without ending the run."""
+        self._hanging(("failed", "bad"), f"{what}  {detail}")
+
+    def done(self, text: str) -> None:
+        """Print something that went well."""
+        self._hanging(("done", "good"), text)
+
+    def _hanging(self, label: tuple[str, str], text: str) -> None:
+        grid = Table.grid(padding=(0, 2))
+        grid.add_row(Text(*label), Text(readable(text), overflow="fold"))
+        self._indented(grid)
+
+    def _indented(self, shown: Any) -> None:
+        self.console.print(Padding(shown, (0, 0, 0, 2), expand=False))
+
+    def facts(self, facts: Mapping[str, str]) -> None:
+        """Print names and values in two columns."""
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(style="faint", no_wrap=True)
+        grid.add_column(overflow="fold")
+        for name, value in facts.items():
+            grid.add_row(readable(name), Text(readable(value)))
+        self._indented(grid)
+
+    def table(
+        self,
+        heads: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        right: Sequence[int] = (),
+        strong: int | None = None,
+    ) -> None:
+        """Print rows under heads.
+
+        Parameters
+        ----------
+        heads : names of the columns
+        rows : cells, as text
+        right : positions of the columns that are aligned to the right
+        strong : position of the column that the reader looks at first
+        """
+        table = Table(
+            box=_LINE_ASCII if self.plain else _LINE,
+            show_edge=False,
+            pad_edge=False,
+            padding=(0, 2, 0, 0),
+            header_style="head",
+            border_style="faint",
+        )
+        for position, head in enumerate(heads):
+            table.add_column(
+                readable(head),
+                justify="right" if position in right else "left",
+                style="name" if position == 0 else ("title" if position == strong else ""),
+                overflow="fold",
+                no_wrap=position in right,
+            )
+        for row in rows:
+            table.add_row(*(Text(readable(cell)) for cell in row))
+        self._indented(table)
+
+    def members(self, kind: str, members: Mapping[str, str]) -> None:
+        """Print the members of a registry with their sentences."""
+        self.title(kind, f"{len(members)} of them")
+        self.facts(members)
+
+    def curve(self, values: Sequence[float], width: int = 24) -> str:
+        """Return numbers as a line of bars, the lowest number the lowest bar."""
+        finite = [value for value in values if value == value and abs(value) != float("inf")]
+        if len(finite) < 2:
+            return ""
+        picked = [finite[round(i * (len(finite) - 1) / (width - 1))] for i in range(width)]
+        picked = picked if len(finite) > width else finite
+        bars = _BARS_ASCII if self.plain else _BARS
+        low, span = min(picked), (max(picked) - min(picked)) or 1.0
+        return "".join(bars[round((value - low) / span * (len(bars) - 1))] for value in picked)
+
+    def arrow(self) -> str:
+        """Return the sign between two layers."""
+        return "->" if self.plain else "→"
+
+
+def show_error(error: ChainruleError) -> None:
+    """Print an error to standard error: what, then its answers, aligned."""
+    console = _console(stderr=True)
+    if not console.is_terminal:  # whole lines, so that logs can be searched
+        sys.stderr.write(f"error: {readable(str(error), lines=True)}\n")
+        return
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row(Text("error", "bad"), Text(readable(error.what), "title", overflow="fold"))
+    for label, text in error.parts().items():
+        if text:
+            grid.add_row(Text(label, "faint"), Text(readable(text), overflow="fold"))
+    console.print(grid)

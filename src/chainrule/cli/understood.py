@@ -1,0 +1,139 @@
+"""What was understood of a table, shown before anything is trained."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+
+import numpy as np
+
+from chainrule.cli.pipeline import Prepared, Settings, batch_rows
+from chainrule.cli.screen import Screen
+from chainrule.cli.words import amount, count
+from chainrule.tabular import Column, Encoder
+
+__all__ = ["COLUMN_HEADS", "COLUMN_RIGHT", "column_rows", "notes", "plan_facts", "show_understood"]
+
+COLUMN_HEADS = ("column", "kind", "missing", "values", "features")
+COLUMN_RIGHT = (2, 4)
+MOST_COLUMNS = 24
+MOST_CLASSES = 6
+
+
+def show_understood(screen: Screen, prepared: Prepared, settings: Settings) -> None:
+    """Print the columns, the notes, the task, and what will be trained."""
+    rows = column_rows(prepared)
+    # The target is the last row, so it is always among those that are shown.
+    screen.table(COLUMN_HEADS, [*rows[:-1][: MOST_COLUMNS - 1], rows[-1]], COLUMN_RIGHT)
+    if len(rows) > MOST_COLUMNS:
+        screen.line((f"... and {len(rows) - MOST_COLUMNS:,} more columns", "faint"))
+    screen.gap()
+    for note in notes(prepared):
+        screen.note(note)
+    screen.facts(plan_facts(prepared, settings, screen.arrow()))
+    screen.gap()
+
+
+def column_rows(prepared: Prepared) -> list[tuple[str, ...]]:
+    """Return name, kind, missing cells, values and features of each column, the target last."""
+    features = _features(prepared.encoder)
+    target = prepared.table.column(prepared.encoder.target.name)
+    others = (column for column in prepared.table.columns if column.name != target.name)
+    return [
+        (
+            column.name,
+            column.kind,
+            f"{column.missing().sum():,}" if column.missing().any() else "",
+            _values(column),
+            features.get(column.name, "not used"),
+        )
+        for column in (*others, target)
+    ]
+
+
+def _features(encoder: Encoder) -> dict[str, str]:
+    widths = {code.name: str(len(code.features())) for code in encoder.codes}
+    return {**widths, encoder.target.name: "target"}
+
+
+def _values(column: Column) -> str:
+    known = column.values[~column.missing()]
+    if not len(known):
+        return ""
+    if column.kind == "text":
+        return count(len(set(known.tolist())), "level")
+    if column.kind == "boolean":
+        return f"true in {amount(100 * float(known.mean()), 3)} %"
+    low, high = float(known.min()), float(known.max())
+    if column.kind == "date":
+        return f"{_date(low)} to {_date(high)}"
+    return f"{amount(low, 6)} to {amount(high, 6)}"
+
+
+def _date(days: float) -> str:
+    try:
+        day = dt.date(1970, 1, 1) + dt.timedelta(days=math.floor(days))
+    except OverflowError:
+        return f"day {days:g}"
+    return day.isoformat()
+
+
+def notes(prepared: Prepared) -> list[str]:
+    """Return what a careful reader would want to know about the table."""
+    found = list(prepared.table.notes)
+    if prepared.dropped:
+        found.append(f"{count(prepared.dropped, 'row')} without a target left out")
+    unused = prepared.encoder.unused(prepared.table)
+    if unused:
+        listed = ", ".join(unused[:5]) + (", ..." if len(unused) > 5 else "")
+        found.append(f"{listed}: the same in every training row, so not used")
+    for column in prepared.table.columns:
+        if column.kind == "text" and column.name != prepared.encoder.target.name:
+            distinct = len(set(column.values.tolist()))
+            if distinct > 64 and distinct > prepared.table.rows / 2:
+                found.append(
+                    f"{column.name}: nearly every row has its own value; is it an identifier?"
+                )
+    return found
+
+
+def plan_facts(prepared: Prepared, settings: Settings, arrow: str = "→") -> dict[str, str]:
+    """Return the task, the rows of each part, the network and the training, in words."""
+    split, target = prepared.split, prepared.encoder.target
+    outputs = prepared.loss.raw_width(
+        len(target.classes) if target.classes and not prepared.loss.link.elementwise else 1
+    )
+    widths = [
+        count(len(prepared.encoder.features), "feature"),
+        *(f"{width} {settings.activation}" for width in settings.hidden),
+        str(outputs),
+    ]
+    rate = f", learning rate {settings.learning_rate:g}" if settings.learning_rate else ""
+    rate += f" on a {settings.schedule} schedule" if settings.schedule else ""
+    return {
+        "task": _task(prepared),
+        "rows": f"{len(split.training):,} to train, {len(split.validation):,} to validate, "
+        f"{len(split.test):,} to test",
+        "network": f" {arrow} ".join(widths)
+        + (f", dropout {settings.dropout:g}" if settings.dropout else ""),
+        "training": f"{settings.optimizer}{rate}, batches of {batch_rows(prepared, settings)}, "
+        f"at most {count(settings.epochs, 'epoch')}, loss {prepared.loss.name}",
+    }
+
+
+def _task(prepared: Prepared) -> str:
+    target = prepared.encoder.target
+    if target.classes is None:
+        return f"regression of {target.name}"
+    column = prepared.table.column(target.name)
+    shares = np.bincount(target.encode(column), minlength=len(target.classes)) / len(column.values)
+    listed = [
+        f"{label} {100 * share:.3g} %"
+        for label, share in zip(target.classes[:MOST_CLASSES], shares, strict=False)
+    ]
+    more = ", ..." if len(target.classes) > MOST_CLASSES else ""
+    return (
+        f"classification of {target.name} into {len(target.classes)} classes: "
+        + ", ".join(listed)
+        + more
+    )

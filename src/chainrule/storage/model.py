@@ -1,0 +1,321 @@
+"""A trained network that predicts, and its file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from chainrule._version import __version__
+from chainrule.checks import shown
+from chainrule.engine.select import engine_for
+from chainrule.errors import (
+    DataError,
+    DivergenceError,
+    FileFormatError,
+    InvalidParameterError,
+    ShapeError,
+)
+from chainrule.files import atomic_write, readable_file
+from chainrule.maths.loss import Loss
+from chainrule.nn.layer import Layer
+from chainrule.ops.shapes import sizes
+from chainrule.plan import Layout, Plan
+from chainrule.storage import document as documents
+from chainrule.storage.container import read_container, write_container
+from chainrule.storage.strict_json import read_json, write_json
+
+__all__ = ["Model"]
+
+
+class Model:
+    """A trained network: its description, its weights, and what is needed to use it.
+
+    Parameters
+    ----------
+    plan : Plan
+        Network, loss and optimizer that it was trained with.
+    weights : (P,) array
+        All parameters, flat, in the plan's order.
+    state : (R,) array
+        Running moments (batch norm), flat; empty if the network has none.
+    encoder : dict, optional
+        The document of the table encoder that makes the features.
+    classes : sequence, optional
+        Class labels, in the order of the network's outputs.
+    record : dict, optional
+        The training record: data, settings, scores; kept in the file, not used.
+    dtype : str
+        `"float32"` or `"float64"`.
+
+    Example
+    -------
+    >>> import numpy as np
+    >>> from chainrule import nn
+    >>> from chainrule.plan import make_plan
+    >>> plan = make_plan(nn.Dense(1), (2,), "squared_error", 1)
+    >>> model = Model(plan, np.array([1.0, 10.0, 0.5]), np.zeros(0), dtype="float64")
+    >>> model.predict([[3.0, 4.0]])
+    array([43.5])
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        weights: ArrayLike,
+        state: ArrayLike = (),
+        *,
+        encoder: Mapping[str, Any] | None = None,
+        classes: Sequence[Any] | None = None,
+        record: Mapping[str, Any] | None = None,
+        dtype: str = "float32",
+    ) -> None:
+        self.plan = plan
+        with np.errstate(over="ignore"):  # factors of the training, which prediction never reads
+            self.engine = engine_for(plan, dtype)
+        self.dtype = dtype
+        self.weights = _vector(weights, plan.parameters, dtype, "weights")
+        self.state = _vector(state, plan.running, dtype, "state")
+        self.encoder = None if encoder is None else dict(encoder)
+        self.classes = None if classes is None else [documents.plain(label) for label in classes]
+        self.record = {} if record is None else dict(record)
+
+    @property
+    def network(self) -> Layer:
+        """Description of the network."""
+        return self.plan.network
+
+    @property
+    def loss(self) -> Loss:
+        """Loss that it was trained with; it owns the link from raw outputs to predictions."""
+        return self.plan.loss
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one sample: `(d,)` or `(T, d)`."""
+        return sizes(self.plan.graph.input.shape[1:])
+
+    def __repr__(self) -> str:
+        return (
+            f"<Model of {self.weights.size:,} parameters, inputs {self.input_shape}, "
+            f"{self.loss.name}, {self.dtype}>"
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # The engine may hold what cannot be copied, and is made anew.
+        described = {"encoder": self.encoder, "classes": self.classes, "record": self.record}
+        return (_rebuild, (self.plan, self.weights, self.state, described, self.dtype))
+
+    def described(
+        self,
+        *,
+        encoder: Mapping[str, Any] | None = None,
+        classes: Sequence[Any] | None = None,
+        record: Mapping[str, Any] | None = None,
+    ) -> Model:
+        """Return the same network with another encoder, other labels, or another record."""
+        return Model(
+            self.plan,
+            self.weights,
+            self.state,
+            encoder=self.encoder if encoder is None else encoder,
+            classes=self.classes if classes is None else classes,
+            record=self.record if record is None else record,
+            dtype=self.dtype,
+        )
+
+    def raw(self, X: ArrayLike) -> np.ndarray:
+        """Return the raw outputs `(N, raw_width)`, before the link.
+
+        Raises
+        ------
+        ShapeError
+            X is not `(N, *input_shape)`.
+        DataError
+            X holds a value that is not a finite number; names the row and the column.
+        """
+        return self.engine.raw(self.weights, self.state, self._inputs(X))
+
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+        """Return the loss's predictions: class probabilities `(N, classes)`, or means `(N, K)`.
+
+        A loss with one raw output for two classes gives both columns, `[1 - p, p]`.
+        """
+        P = self._predictions(X)
+        if self._two_classes_in_one(P):
+            return np.concatenate([1 - P, P], axis=1)
+        return P
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Return one prediction for each row.
+
+        Regression: the means, `(N,)` for one target or `(N, K)`. Classification: the label of the
+        likeliest class, `(N,)`, or its position if the model knows no labels. A loss with
+        several independent outputs (binary cross-entropy): 0 or 1 for each, `(N, K)`.
+        """
+        if self.loss.task == "regression":
+            means = self._predictions(X)[:, : self.plan.targets]
+            return means[:, 0] if means.shape[1] == 1 else means
+        P = self.predict_proba(X)
+        if self.loss.link.elementwise and self.plan.targets > 1:
+            return (P > 0.5).astype(np.int64)
+        positions = np.argmax(P, axis=1)
+        return positions if self.classes is None else np.asarray(self.classes)[positions]
+
+    def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
+        """Write the model to one safetensors file, whole or not at all.
+
+        Raises
+        ------
+        OutputExistsError
+            The file exists and `overwrite` is false.
+        DivergenceError
+            A weight is not finite.
+        """
+        content = self.to_bytes()
+        atomic_write(path, content, overwrite=overwrite)
+
+    def to_bytes(self) -> bytes:
+        """Return the content of the model's file."""
+        tensors = {
+            **self.plan.parameters.views(self.weights),
+            **self.plan.running.views(self.state),
+        }
+        for name, tensor in tensors.items():
+            if not np.all(np.isfinite(tensor)):
+                raise DivergenceError(
+                    "the weights are not finite, so they are not saved", where=name
+                )
+        text = write_json(self._document())
+        read_json(text, "the model's own document")  # what could not be read back is not written
+        return write_container(text, tensors)
+
+    def _document(self) -> dict[str, Any]:
+        return {
+            "format": documents.FORMAT,
+            "version": documents.VERSION,
+            "library": __version__,
+            "dtype": self.dtype,
+            "plan": documents.plan_document(self.plan),
+            "encoder": self.encoder,
+            "classes": self.classes,
+            "record": documents.plain(self.record),
+        }
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Model:
+        """Read a model file, validating it wholly before anything is used.
+
+        Raises
+        ------
+        FileFormatError
+            The file is missing, damaged, hostile, or newer than this library.
+        """
+        path = readable_file(path, "model file", FileFormatError)
+        return cls.from_bytes(path.read_bytes(), str(path))
+
+    @classmethod
+    def from_bytes(cls, content: bytes, where: str = "the model") -> Model:
+        """Read the content of a model's file; `where` names it in messages."""
+        container = read_container(content, where)
+        document = container.document
+        documents.require_document(document, where)
+        plan = documents.read_plan(document["plan"], where)
+        dtype = document["dtype"]
+        if dtype not in ("float32", "float64"):
+            raise FileFormatError("the number type is unknown", where=where, got=shown(dtype))
+        if not isinstance(document["record"], dict):
+            raise FileFormatError("the training record is not an object", where=where)
+        _require_tensors(container.tensors, plan, np.dtype(dtype), where)
+        return cls(
+            plan,
+            plan.parameters.pack(container.tensors, dtype),
+            plan.running.pack(container.tensors, dtype),
+            encoder=documents.read_encoder(document["encoder"], plan, where),
+            classes=documents.read_classes(document["classes"], plan, where),
+            record=document["record"],
+            dtype=dtype,
+        )
+
+    def _two_classes_in_one(self, P: np.ndarray) -> bool:
+        return self.loss.task == "classification" and P.shape[1] == 1
+
+    def _predictions(self, X: ArrayLike) -> np.ndarray:
+        P = self.loss.predict(self.raw(X))
+        bad = ~np.isfinite(P).all(axis=1)
+        if bad.any():
+            raise DataError(
+                "the network's output is not a finite number",
+                where=f"row {int(np.argmax(bad))}",
+                do="look for inputs far outside what training saw",
+            )
+        return P
+
+    def _inputs(self, X: ArrayLike) -> np.ndarray:
+        try:
+            with np.errstate(over="ignore"):
+                array = np.asarray(X).astype(self.dtype)
+        except (TypeError, ValueError) as error:
+            raise DataError("the inputs are not numbers", got=str(error)) from None
+        if array.shape[1:] != self.input_shape or array.ndim != 1 + len(self.input_shape):
+            wanted = ", ".join(str(size) for size in self.input_shape)
+            raise ShapeError(
+                "the inputs do not fit the network", expected=f"(N, {wanted})", got=str(array.shape)
+            )
+        bad = np.argwhere(~np.isfinite(array))
+        if len(bad):
+            place = ", column ".join(str(index) for index in bad[0])
+            raise DataError(
+                "an input is not a finite number",
+                where=f"row {place}",
+                got=shown(float(array[tuple(bad[0])])),
+            )
+        return array
+
+
+def _rebuild(
+    plan: Plan, weights: np.ndarray, state: np.ndarray, described: dict[str, Any], dtype: str
+) -> Model:
+    return Model(plan, weights, state, **described, dtype=dtype)
+
+
+def _vector(values: ArrayLike, layout: Layout, dtype: str, what: str) -> np.ndarray:
+    """Return a read-only copy of a flat vector, after looking at its length."""
+    vector = np.array(values, dtype=dtype).reshape(-1)
+    if vector.size != layout.size:
+        raise InvalidParameterError(
+            f"the {what} do not fit the plan",
+            expected=f"{layout.size} numbers",
+            got=f"{vector.size}",
+        )
+    vector.flags.writeable = False
+    return vector
+
+
+def _require_tensors(
+    tensors: Mapping[str, np.ndarray], plan: Plan, dtype: np.dtype[Any], where: str
+) -> None:
+    """Refuse the file unless it holds exactly the network's tensors, all finite."""
+    needed = {slot.name: slot.shape for slot in (*plan.parameters.slots, *plan.running.slots)}
+    if set(tensors) != set(needed):
+        raise FileFormatError(
+            "the tensors are not those of the network",
+            where=where,
+            expected=shown(sorted(needed)),
+            got=shown(sorted(tensors)),
+        )
+    for name, tensor in tensors.items():
+        if tensor.shape != needed[name] or tensor.dtype != dtype:
+            raise FileFormatError(
+                "a tensor does not fit the network",
+                where=f"{where}, tensor {shown(name)}",
+                expected=f"{needed[name]} of {dtype}",
+                got=f"{tensor.shape} of {tensor.dtype}",
+            )
+        if not np.all(np.isfinite(tensor)):
+            raise FileFormatError(
+                "a weight is not a finite number", where=f"{where}, tensor {shown(name)}"
+            )

@@ -1,0 +1,129 @@
+"""What the cells of a column are: the rules that turn text into numbers, truth values and dates.
+
+Decisions
+---------
+a) Every cell is looked at, never a sample: a column of a million numbers and one word at the end
+   is a column of text.
+b) An empty cell is missing. `NA`, `N/A`, `NaN`, `null`, `None` and `?` are missing in a column
+   whose other cells are all numbers (or truth values, or dates), which a note tells; in a column of
+   text they are values like any other.
+c) An infinite number is an error that names its line: neither a number to learn from nor missing.
+d) Dates are ISO 8601 (`2024-02-29`, `2024-02-29 13:45:00`) and become days since 1970-01-01.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chainrule.tabular.table import Kind
+
+__all__ = ["MISSING_WORDS", "Profile", "conversion", "misfit", "profile_query"]
+
+MISSING_WORDS = ("na", "n/a", "#n/a", "nan", "null", "none", "?")
+"""Lower-case words that stand for a missing cell in a column that is otherwise not text."""
+
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?Z?)?"
+_NEARLY = 0.9
+"""From this share of numbers on, a column of text is worth a note that names the odd cell."""
+
+
+def _tests(cell: str) -> dict[str, str]:
+    """Return, for each kind, the SQL condition that a cell is of it."""
+    words = ", ".join(f"'{word}'" for word in MISSING_WORDS)
+    number = f"try_cast({cell} AS DOUBLE)"
+    return {
+        # DuckDB's cast also takes 1_000, nan and +-1, which are not numbers here. Infinity passes:
+        # the reader names the line where it is.
+        "number": f"({number} IS NOT NULL AND NOT isnan({number}) AND NOT contains({cell}, '_') "
+        f"AND NOT starts_with({cell}, '+-'))",
+        "boolean": f"(lower({cell}) IN ('true', 'false'))",
+        "date": f"({cell} LIKE '____-__-__%' AND regexp_full_match({cell}, '{_DATE}') "
+        f"AND try_cast({cell} AS TIMESTAMP) IS NOT NULL)",
+        "word": f"(lower({cell}) IN ({words}))",
+    }
+
+
+def profile_query(cells: Mapping[str, Kind | None]) -> str:
+    """Return the SQL that counts, for each column, the cells of each kind: a struct per column.
+
+    Parameters
+    ----------
+    cells : mapping of column to kind
+        The kind that a typed file states (only NaN is left to look for), or None.
+    """
+    codes, structs = [], []
+    for cell, stated in cells.items():
+        tests = {"word": f"{cell} = 'nan'", stated: "true"} if stated else _tests(cell)
+        # Each cell stops at the first test that holds; no cell passes two of them.
+        cases = " ".join(f"WHEN {test} THEN '{kind}'" for kind, test in tests.items())
+        codes.append(f"CASE WHEN {cell} IS NULL THEN NULL {cases} ELSE 'text' END AS {cell}")
+        counted = [kind for kind in tests if kind != "text"]
+        counts = ", ".join(f"'{kind}': count(*) FILTER ({cell} = '{kind}')" for kind in counted)
+        structs.append(f"{{'filled': count({cell}), {counts}}}")
+    return f"SELECT {', '.join(structs)} FROM (SELECT {', '.join(codes)} FROM cells)"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How many cells of a column are filled, and how many could be of each kind."""
+
+    filled: int
+    number: int = 0
+    boolean: int = 0
+    date: int = 0
+    word: int = 0
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Profile:
+        """Read the struct that `profile_query` gives."""
+        return cls(**{name: int(count) for name, count in row.items()})
+
+    def kind(self) -> Kind:
+        """Return the one kind that all filled cells share."""
+        if not self.filled:
+            return "empty"
+        kinds: tuple[Kind, ...] = ("number", "boolean", "date")
+        for kind in kinds:
+            if getattr(self, kind) and self.fits(kind):
+                return kind
+        return "text"
+
+    def fits(self, kind: Kind) -> bool:
+        """Say whether every filled cell is of the kind or a word for a missing cell."""
+        return kind == "text" or getattr(self, kind, 0) + self.word == self.filled
+
+    def nearly(self) -> Kind | None:
+        """Return the kind that nearly all cells of a text column have, or None."""
+        kinds: tuple[Kind, ...] = ("number", "date")
+        for kind in kinds:
+            if self.kind() == "text" and getattr(self, kind) >= _NEARLY * self.filled:
+                return kind
+        return None
+
+
+def conversion(cell: str, kind: Kind) -> str:
+    """Return the SQL that turns a cell (text or NULL) into the value of a kind."""
+    if kind == "number":
+        return f"CASE WHEN {_tests(cell)['number']} THEN try_cast({cell} AS DOUBLE) END"
+    if kind == "boolean":
+        return (
+            f"CASE WHEN lower({cell}) IN ('true', '1') THEN 1.0::DOUBLE "
+            f"WHEN lower({cell}) IN ('false', '0') THEN 0.0::DOUBLE END"
+        )
+    if kind == "date":
+        return f"epoch_us(try_cast({cell} AS TIMESTAMP))::DOUBLE / 86400000000.0"
+    if kind == "empty":
+        return "NULL::DOUBLE"
+    return cell
+
+
+def misfit(cell: str, kind: Kind) -> str:
+    """Return the SQL condition that a filled cell is neither of the kind nor a missing word."""
+    if kind == "text":
+        return "false"
+    tests = _tests(cell)
+    if kind == "boolean":
+        tests["boolean"] = f"(lower({cell}) IN ('true', 'false', '0', '1'))"
+    return f"({cell} IS NOT NULL AND NOT {tests.get(kind, 'false')} AND NOT {tests['word']})"

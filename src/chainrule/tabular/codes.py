@@ -1,0 +1,240 @@
+"""How one column becomes numbers: the fitted rule of a column, as plain data.
+
+Decisions
+---------
+a) A number or date is standardised with mean and standard deviation of the training rows; a truth
+   value stays 0 or 1. A missing cell becomes the training mean, and a column that had missing cells
+   in training gets a second feature, 1 where the cell is missing.
+b) A text column becomes one feature per level (one-hot). With more than `MAX_LEVELS` levels the
+   most frequent are kept and the rest share the level "other". A missing cell is a level of its own
+   if training had missing cells, otherwise all features are 0.
+c) A level that training never saw is "other" where there is one (it is as rare as they were), and
+   otherwise all zeros.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from chainrule.checks import Boolean, Each, OneOf, Real, Rule, Text, check_parameters
+from chainrule.errors import DataError, InvalidParameterError
+from chainrule.tabular.table import Column, Kind
+
+__all__ = ["MAX_LEVELS", "ColumnCode", "LevelCode", "NumberCode", "fit_code", "standard"]
+
+MAX_LEVELS = 64
+"""So many levels of a text column get a feature of their own; rarer ones share one."""
+
+
+@dataclass(frozen=True)
+class ColumnCode:
+    """Base of the fitted rules of a column."""
+
+    name: str
+    rules: ClassVar[Mapping[str, Rule]] = {}
+
+    def __post_init__(self) -> None:
+        check_parameters(self.rules, asdict(self), lambda field: f"column {self.name!r}, {field}")
+
+    @property
+    def expects(self) -> Kind:
+        """Kind of the column."""
+        raise NotImplementedError
+
+    def features(self) -> tuple[str, ...]:
+        """Return the names of the features, in the order of `encode`."""
+        raise NotImplementedError
+
+    def encode(self, column: Column) -> np.ndarray:
+        """Return the features of a column, `(N, len(features()))` float64, all finite."""
+        raise NotImplementedError
+
+    def document(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class NumberCode(ColumnCode):
+    """A column of numbers, dates or truth values: `(x - offset) / scale`.
+
+    Parameters
+    ----------
+    name : str
+    kind : str
+        `"number"`, `"date"` or `"boolean"`.
+    offset, scale : float
+        Mean and standard deviation of the training rows; 0 and 1 for truth values.
+    fill : float
+        What a missing cell becomes, before standardising: the training mean.
+    varies : bool
+        False if training saw one value only; then the value is not a feature.
+    indicator : bool
+        True if training had missing cells; then "is missing" is a feature.
+
+    Example
+    -------
+    >>> import numpy as np
+    >>> code = NumberCode("rooms", "number", 3.0, 2.0, 3.0, varies=True, indicator=True)
+    >>> code.encode(Column("rooms", "number", np.array([5.0, np.nan])))
+    array([[1., 0.],
+           [0., 1.]])
+    """
+
+    kind: Kind
+    offset: float
+    scale: float
+    fill: float
+    varies: bool
+    indicator: bool
+    rules: ClassVar[Mapping[str, Rule]] = {
+        "name": Text(),
+        "kind": OneOf(("number", "boolean", "date")),
+        "offset": Real(),
+        "scale": Real(0, closed="neither"),
+        "fill": Real(),
+        "varies": Boolean(),
+        "indicator": Boolean(),
+    }
+
+    @property
+    def expects(self) -> Kind:
+        return self.kind
+
+    def features(self) -> tuple[str, ...]:
+        return (self.name,) * self.varies + (f"{self.name} is missing",) * self.indicator
+
+    def encode(self, column: Column) -> np.ndarray:
+        missing = column.missing()
+        parts = []
+        if self.varies:
+            values = np.where(missing, self.fill, column.values)
+            with np.errstate(over="ignore"):  # the encoder reports what overflows
+                parts.append((values - self.offset) / self.scale)
+        if self.indicator:
+            parts.append(missing.astype(np.float64))
+        return np.stack(parts, axis=1) if parts else np.zeros((len(missing), 0))
+
+
+@dataclass(frozen=True)
+class LevelCode(ColumnCode):
+    """A column of text: one feature per level.
+
+    Parameters
+    ----------
+    name : str
+    levels : tuple of str
+        The levels with a feature of their own, sorted.
+    other : bool
+        True if rarer levels share a feature.
+    missing : bool
+        True if training had missing cells; then "missing" is a level.
+
+    Example
+    -------
+    >>> import numpy as np
+    >>> code = LevelCode("town", ("Bruges", "Ghent"), other=False, missing=True)
+    >>> code.encode(Column("town", "text", np.array(["Ghent", None, "Oslo"], dtype=object)))
+    array([[0., 1., 0.],
+           [0., 0., 1.],
+           [0., 0., 0.]])
+    """
+
+    levels: tuple[str, ...]
+    other: bool
+    missing: bool
+    rules: ClassVar[Mapping[str, Rule]] = {
+        "name": Text(),
+        "levels": Each(Text()),
+        "other": Boolean(),
+        "missing": Boolean(),
+    }
+
+    def __post_init__(self) -> None:
+        if isinstance(self.levels, list):
+            object.__setattr__(self, "levels", tuple(self.levels))
+        super().__post_init__()
+        if len(set(self.levels)) < len(self.levels):
+            raise InvalidParameterError("two levels are the same", where=f"column {self.name!r}")
+
+    @property
+    def expects(self) -> Kind:
+        return "text"
+
+    def features(self) -> tuple[str, ...]:
+        own = tuple(f"{self.name} = {level}" for level in self.levels)
+        other = (f"{self.name}: another level",) * self.other
+        return own + other + (f"{self.name} is missing",) * self.missing
+
+    def encode(self, column: Column) -> np.ndarray:
+        width = len(self.features())
+        # Two columns beyond the features take the cells that belong to none, and are cut off.
+        nowhere = width
+        place: dict[object, int] = {level: index for index, level in enumerate(self.levels)}
+        place[None] = width - 1 if self.missing else nowhere
+        unseen = len(self.levels) if self.other else nowhere
+        codes = np.fromiter(
+            (place.get(value, unseen) for value in column.values), np.int64, len(column.values)
+        )
+        features = np.zeros((len(codes), width + 1))
+        features[np.arange(len(codes)), codes] = 1.0
+        return features[:, :width]
+
+
+def standard(values: np.ndarray) -> tuple[float, float]:
+    """Return mean and standard deviation (divided by N), safe for values of any size.
+
+    Example
+    -------
+    >>> import numpy as np
+    >>> standard(np.array([1.0, 3.0]))
+    (2.0, 1.0)
+    """
+    size = float(np.max(np.abs(values)))
+    if size == 0.0:
+        return 0.0, 0.0
+    part = values / size
+    return float(part.mean()) * size, float(part.std()) * size
+
+
+def fit_code(column: Column) -> ColumnCode | None:
+    """Fit the rule of one column on training rows; None if the column tells nothing.
+
+    Raises
+    ------
+    DataError
+        The numbers are so far apart that their spread cannot be computed.
+    """
+    missing = column.missing()
+    known = column.values[~missing]
+    gaps = bool(missing.any())
+    if column.kind == "empty" or not len(known):
+        return None
+    if column.kind == "text":
+        return _fit_levels(column.name, known, gaps)
+    varies = bool(known.min() != known.max())
+    if not varies and not gaps:
+        return None
+    mean, deviation = standard(known)
+    if varies and not (np.isfinite(deviation) and deviation > 0):
+        raise DataError(
+            f"the spread of column {column.name!r} is beyond what float64 can hold",
+            got=f"{known.min():g} to {known.max():g}",
+        )
+    if column.kind == "boolean":
+        return NumberCode(column.name, "boolean", 0.0, 1.0, mean, varies, gaps)
+    scale = deviation if varies else 1.0
+    return NumberCode(column.name, column.kind, mean, scale, mean, varies, gaps)
+
+
+def _fit_levels(name: str, known: np.ndarray, gaps: bool) -> LevelCode | None:
+    counts = Counter(known.tolist())
+    if len(counts) == 1 and not gaps:
+        return None
+    ranked = sorted(counts, key=lambda level: (-counts[level], level))
+    return LevelCode(name, tuple(sorted(ranked[:MAX_LEVELS])), len(ranked) > MAX_LEVELS, gaps)

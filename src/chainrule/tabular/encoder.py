@@ -1,0 +1,205 @@
+"""A table as numbers: fitted on training rows, kept as plain data, applied to any later table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+import numpy as np
+
+from chainrule.checks import shown
+from chainrule.errors import ChainruleError, DataError, FileFormatError
+from chainrule.tabular.codes import ColumnCode, LevelCode, NumberCode, fit_code
+from chainrule.tabular.table import Column, Kind, Table
+from chainrule.tabular.target import TargetCode, Task
+
+__all__ = ["Encoder"]
+
+CodeT = TypeVar("CodeT")
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """The fitted rules of all columns, and of the target.
+
+    Parameters
+    ----------
+    codes : tuple of ColumnCode
+        One per column in use, in the order of the training table.
+    target : TargetCode
+
+    Example
+    -------
+    >>> import numpy as np
+    >>> from chainrule.tabular.table import Column, Table
+    >>> homes = Table(
+    ...     (
+    ...         Column("rooms", "number", np.array([2.0, 4.0, 3.0])),
+    ...         Column("town", "text", np.array(["Ghent", "Bruges", "Ghent"], object)),
+    ...         Column("price", "number", np.array([210.5, 320.0, 260.0])),
+    ...     )
+    ... )
+    >>> encoder = Encoder.fit(homes, "price")
+    >>> encoder.features
+    ('rooms', 'town = Bruges', 'town = Ghent')
+    >>> encoder.encode(homes).round(2).tolist()
+    [[-1.22, 0.0, 1.0], [1.22, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+
+    codes: tuple[ColumnCode, ...]
+    target: TargetCode
+
+    @classmethod
+    def fit(
+        cls, table: Table, target: str, task: Task | None = None, standardise: bool = True
+    ) -> Encoder:
+        """Fit on training rows only; the target column must have no missing cell.
+
+        Columns that tell nothing (one value in every row, or empty) are left out; see `unused`.
+        `standardise=False` leaves the target of a regression in its own units.
+
+        Raises
+        ------
+        TargetError
+            The target cannot be learned.
+        DataError
+            No column is left to predict from.
+        """
+        target_code = TargetCode.fit(table.column(target), task, standardise)
+        fitted = (fit_code(column) for column in table.columns if column.name != target)
+        codes = tuple(code for code in fitted if code is not None)
+        if not codes:
+            raise DataError(
+                "there is no column to predict from",
+                where=table.source,
+                got="besides the target, only columns with one value in every row"
+                if len(table.columns) > 1
+                else "the target is the only column",
+            )
+        return cls(codes, target_code)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features, one per column of `encode`'s result."""
+        return tuple(feature for code in self.codes for feature in code.features())
+
+    def expects(self) -> dict[str, Kind]:
+        """Return the columns that a table must have, and their kinds."""
+        return {code.name: code.expects for code in self.codes}
+
+    def unused(self, table: Table) -> tuple[str, ...]:
+        """Return the columns of a table that tell the network nothing."""
+        used = {code.name for code in self.codes} | {self.target.name}
+        return tuple(name for name in table.names if name not in used)
+
+    def encode(self, table: Table) -> np.ndarray:
+        """Return the features of a table, `(N, d)` float64, all finite.
+
+        Raises
+        ------
+        DataError
+            A column is missing or of another kind; a number is too far outside what training saw.
+        """
+        parts = [code.encode(self._column(table, code)) for code in self.codes]
+        X = np.concatenate(parts, axis=1)
+        limit = np.finfo(np.float32).max
+        bad = np.argwhere(~(np.abs(X) <= limit))
+        if len(bad):
+            row, feature = (int(place) for place in bad[0])
+            name = self.features[feature]
+            raise DataError(
+                "a number is too large to be used",
+                where=f"{table.source}, column {name!r}, data row {row + 1}",
+                expected="a size like that of the numbers in training",
+                got=f"{table.column(name).values[row]:g}",
+            )
+        return X
+
+    def _column(self, table: Table, code: ColumnCode) -> Column:
+        column = table.column(code.name)
+        if column.kind == "empty":
+            if code.expects == "text":
+                return Column(code.name, "text", np.full(table.rows, None, dtype=object))
+            return column
+        if column.kind != code.expects:
+            raise DataError(
+                f"column {code.name!r} is of another kind than in training",
+                where=table.source,
+                expected=code.expects,
+                got=column.kind,
+            )
+        return column
+
+    def document(self) -> dict[str, Any]:
+        """Return the JSON form, which `from_document` reads back to the same bits."""
+        return {
+            "width": len(self.features),
+            "columns": [{"code": _name(code), **_listed(code.document())} for code in self.codes],
+            "target": self.target.document(),
+        }
+
+    @classmethod
+    def from_document(cls, document: object) -> Encoder:
+        """Read the JSON form, trusting nothing.
+
+        Raises
+        ------
+        FileFormatError
+            The document is not the JSON form of an encoder.
+        """
+        top = _object(document, {"width", "columns", "target"}, "encoder")
+        if not isinstance(top["columns"], list) or not top["columns"]:
+            raise _not_an_encoder("encoder.columns", "a list of columns", top["columns"])
+        try:
+            codes = tuple(_read_code(entry) for entry in top["columns"])
+            target = _read(TargetCode, top["target"], "encoder.target")
+        except FileFormatError:
+            raise
+        except (ChainruleError, TypeError, ValueError, ArithmeticError) as error:
+            detail = error.parts() if isinstance(error, ChainruleError) else {"got": str(error)}
+            raise FileFormatError("the encoder in the model file is not valid", **detail) from None
+        encoder = cls(codes, target)
+        width = len(encoder.features)
+        if top["width"] != width or not width:
+            raise _not_an_encoder("encoder.width", f"{width} features", top["width"])
+        if len(set(encoder.expects())) != len(codes) or target.name in encoder.expects():
+            raise _not_an_encoder("encoder.columns", "distinct names", "a name twice")
+        return encoder
+
+
+_CODES: dict[str, type[ColumnCode]] = {"number": NumberCode, "levels": LevelCode}
+
+
+def _name(code: ColumnCode) -> str:
+    return next(name for name, cls in _CODES.items() if type(code) is cls)
+
+
+def _listed(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: list(value) if isinstance(value, tuple) else value for key, value in document.items()
+    }
+
+
+def _read_code(entry: object) -> ColumnCode:
+    if not isinstance(entry, dict) or entry.get("code") not in _CODES:
+        raise _not_an_encoder("encoder.columns", f"a code of {', '.join(_CODES)}", entry)
+    fields_of_code = {key: value for key, value in entry.items() if key != "code"}
+    return _read(_CODES[entry["code"]], fields_of_code, "encoder.columns")
+
+
+def _read(cls: type[CodeT], document: object, where: str) -> CodeT:
+    names = {field.name for field in fields(cls)}  # type: ignore[arg-type]
+    return cls(**_object(document, names, where))
+
+
+def _object(document: object, names: set[str], where: str) -> dict[str, Any]:
+    if not isinstance(document, dict) or set(document) != names:
+        raise _not_an_encoder(where, "an object with " + ", ".join(sorted(names)), document)
+    return document
+
+
+def _not_an_encoder(where: str, expected: str, got: object) -> FileFormatError:
+    return FileFormatError(
+        "the encoder in the model file is not valid", where=where, expected=expected, got=shown(got)
+    )

@@ -1,0 +1,136 @@
+"""What a table is: named columns of one kind each, all with the same number of rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from chainrule.errors import DataError
+from chainrule.registry import suggest
+
+__all__ = ["KINDS", "Column", "Kind", "Table", "missing_column"]
+
+Kind: TypeAlias = Literal["number", "boolean", "date", "text", "empty"]
+KINDS: tuple[Kind, ...] = ("number", "boolean", "date", "text", "empty")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Parameters
+    ----------
+    name : str
+    kind : str
+        - `"number"`: float64, NaN where a cell is missing;
+        - `"boolean"`: float64, 1 for true, 0 for false, NaN where missing;
+        - `"date"`: float64, days since 1970-01-01 (time of day as a fraction), NaN where missing;
+        - `"text"`: an object array of strings, None where missing;
+        - `"empty"`: float64, every cell missing.
+    values : (N,) array
+
+    Example
+    -------
+    >>> import numpy as np
+    >>> Column("rooms", "number", np.array([3.0, np.nan])).missing()
+    array([False,  True])
+    """
+
+    name: str
+    kind: Kind
+    values: np.ndarray
+
+    def missing(self) -> np.ndarray:
+        """Return where cells are missing, shape `(N,)`, boolean."""
+        if self.kind == "text":
+            return np.array([cell is None for cell in self.values], bool)
+        return np.isnan(self.values)
+
+    def take(self, rows: np.ndarray) -> Column:
+        """Return the column with the given rows only."""
+        return Column(self.name, self.kind, self.values[rows])
+
+    def is_whole(self) -> bool:
+        """Say whether this is a column of numbers without a fraction."""
+        if self.kind != "number":
+            return False
+        known = self.values[~self.missing()]
+        return bool(np.all(known == np.floor(known)))
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as it was read: columns in the order of the file, and what was noticed on the way.
+
+    Parameters
+    ----------
+    columns : tuple of Column
+        All of the same length, names distinct.
+    source : str
+        Where it came from, for messages.
+    notes : tuple of str
+        What a careful reader would want to know ("rooms: 3 cells hold NA, read as missing").
+    """
+
+    columns: tuple[Column, ...]
+    source: str = "the table"
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if not self.columns:
+            raise DataError("the table has no columns", where=self.source)
+        lengths = {len(column.values) for column in self.columns}
+        if len(lengths) > 1:
+            raise DataError(
+                "the columns differ in length", where=self.source, got=str(sorted(lengths))
+            )
+        if len(set(self.names)) < len(self.columns):
+            raise DataError("two columns have the same name", where=self.source)
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self.columns[0].values)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns, in order."""
+        return tuple(column.name for column in self.columns)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def column(self, name: str) -> Column:
+        """Return a column by name.
+
+        Raises
+        ------
+        DataError
+            There is none of that name; the message suggests near ones.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise missing_column(name, self.names, self.source)
+
+    def take(self, rows: np.ndarray) -> Table:
+        """Return the table with the given rows only (indices or a mask)."""
+        return Table(tuple(column.take(rows) for column in self.columns), self.source, self.notes)
+
+    def without(self, *names: str) -> Table:
+        """Return the table without some columns."""
+        kept = tuple(column for column in self.columns if column.name not in names)
+        return Table(kept, self.source, self.notes)
+
+
+def missing_column(name: str, names: tuple[str, ...], source: str) -> DataError:
+    """Return the error for a column that is not there."""
+    listed = ", ".join(names[:20]) + (f", ... ({len(names)} in all)" if len(names) > 20 else "")
+    return DataError(
+        f"there is no column called {name!r}",
+        where=source,
+        expected=f"one of {listed}",
+        do=suggest(name, names),
+    )

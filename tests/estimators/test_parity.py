@@ -1,0 +1,202 @@
+"""The same random_state gives scikit-learn's weights, batch by batch and epoch by epoch."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn import neural_network as theirs
+from sklearn.exceptions import ConvergenceWarning
+
+import chainrule as ours
+from tests.estimators import data
+
+TOLERANCE = 1e-9
+COMMON: dict[str, Any] = {
+    "hidden_layer_sizes": (7, 5),
+    "batch_size": 32,  # leaves a short last batch, which feels more of alpha
+    "max_iter": 200,
+    "n_iter_no_change": np.inf,
+    "alpha": 0.01,
+    "random_state": 3,
+}
+SOLVERS: dict[str, dict[str, Any]] = {
+    "adam": {"solver": "adam", "learning_rate_init": 0.01},
+    "adam, other betas": {"solver": "adam", "beta_1": 0.7, "beta_2": 0.9, "epsilon": 1e-3},
+    "sgd": {"solver": "sgd", "momentum": 0.0, "learning_rate_init": 0.1},
+    "momentum": {"solver": "sgd", "nesterovs_momentum": False, "learning_rate_init": 0.02},
+    "nesterov": {"solver": "sgd", "learning_rate_init": 0.02},
+    "invscaling": {
+        "solver": "sgd",
+        "learning_rate": "invscaling",
+        "learning_rate_init": 0.5,
+        "power_t": 0.3,
+    },
+    "adaptive": {
+        "solver": "sgd",
+        "learning_rate": "adaptive",
+        "learning_rate_init": 0.1,
+        "n_iter_no_change": 4,
+        "tol": 1e-3,
+    },
+}
+TARGETS = {
+    "two classes": ("MLPClassifier", lambda: data.classes(2)),
+    "three classes": ("MLPClassifier", lambda: data.classes(3)),
+    "labels": ("MLPClassifier", data.labels),
+    "a number": ("MLPRegressor", data.numbers),
+}
+
+
+def both(name: str, X: Any, y: Any, *rest: Any, **parameters: Any) -> tuple[Any, Any]:
+    """Fit both libraries' estimators."""
+    fitted = []
+    for library in (theirs, ours):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            fitted.append(getattr(library, name)(**parameters).fit(X, y, *rest))
+    return fitted[0], fitted[1]
+
+
+def difference(one: Any, other: Any) -> float:
+    """Return the largest difference of two estimators' weights."""
+    assert one.n_iter_ == other.n_iter_
+    assert one.t_ == other.t_
+    pairs = zip(one.coefs_ + one.intercepts_, other.coefs_ + other.intercepts_, strict=True)
+    return max(float(np.abs(a - b).max()) for a, b in pairs)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_weights_after_200_epochs(solver: str, target: str) -> None:
+    name, rows = TARGETS[target]
+    one, other = both(name, *rows(), **{**COMMON, **SOLVERS[solver]})
+    assert difference(one, other) < TOLERANCE
+    np.testing.assert_allclose(one.loss_curve_, other.loss_curve_, rtol=TOLERANCE)
+    if solver != "adaptive":
+        assert other.n_iter_ == 200
+
+
+@pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
+def test_every_activation(activation: str) -> None:
+    one, other = both("MLPClassifier", *data.classes(3), **COMMON, activation=activation)
+    assert difference(one, other) < TOLERANCE
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_sample_weights(shuffle: bool) -> None:
+    X, y = data.classes(3)
+    weights = np.random.default_rng(0).uniform(0.1, 3.0, len(y))
+    one, other = both("MLPClassifier", X, y, weights, **COMMON, shuffle=shuffle)
+    assert difference(one, other) < TOLERANCE
+    np.testing.assert_allclose(one.loss_curve_, other.loss_curve_, rtol=TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("MLPClassifier", lambda: data.classes(2, rows=200)),
+        ("MLPClassifier", lambda: data.labels(200)),
+        ("MLPRegressor", lambda: data.numbers(rows=200)),
+    ],
+)
+def test_early_stopping(name: str, rows: Any) -> None:
+    parameters = {**COMMON, "n_iter_no_change": 5, "early_stopping": True}
+    one, other = both(name, *rows(), **parameters, learning_rate_init=0.01)
+    assert difference(one, other) < TOLERANCE
+    np.testing.assert_allclose(one.validation_scores_, other.validation_scores_, atol=TOLERANCE)
+    assert one.best_validation_score_ == pytest.approx(other.best_validation_score_)
+    assert other.best_loss_ is None
+    assert len(other.validation_loss_curve_) == other.n_iter_
+
+
+def test_patience_ends_in_the_same_epoch() -> None:
+    parameters = {**COMMON, "n_iter_no_change": 3, "tol": 1e-2, "max_iter": 500}
+    one, other = both("MLPRegressor", *data.numbers(), **parameters, learning_rate_init=0.01)
+    assert 3 < other.n_iter_ < 500
+    assert difference(one, other) < TOLERANCE
+    assert one.best_loss_ == pytest.approx(other.best_loss_, rel=TOLERANCE)
+
+
+def test_poisson() -> None:
+    parameters = {**COMMON, "loss": "poisson"}
+    one, other = both("MLPRegressor", *data.counts(), **parameters)
+    assert difference(one, other) < TOLERANCE
+    np.testing.assert_allclose(one.loss_curve_, other.loss_curve_, rtol=1e-6)
+    assert one.out_activation_ == other.out_activation_ == "exp"
+
+
+def test_several_outputs() -> None:
+    """The weights are scikit-learn's; the loss is that whose derivative was followed."""
+    X, y = data.numbers(3)
+    one, other = both("MLPRegressor", X, y, **{**COMMON, "alpha": 0.0})
+    assert difference(one, other) < TOLERANCE
+    np.testing.assert_allclose(3 * np.array(one.loss_curve_), other.loss_curve_, rtol=TOLERANCE)
+
+
+LBFGS_TASKS = [
+    ("MLPClassifier", lambda: data.classes(3), "tanh"),
+    ("MLPClassifier", data.labels, "logistic"),
+    ("MLPRegressor", data.numbers, "tanh"),
+    ("MLPRegressor", data.numbers, "relu"),
+]
+
+
+@pytest.mark.parametrize(("name", "rows", "activation"), LBFGS_TASKS)
+def test_lbfgs_begins_alike(name: str, rows: Any, activation: str) -> None:
+    """Until it has more steps to remember than SciPy would, it goes the same way."""
+    parameters = {**COMMON, "solver": "lbfgs", "activation": activation, "max_iter": 8}
+    one, other = both(name, *rows(), **parameters)
+    assert difference(one, other) < 1e-6
+    assert one.loss_ == pytest.approx(other.loss_, rel=TOLERANCE)
+
+
+@pytest.mark.parametrize(("name", "rows", "activation"), LBFGS_TASKS)
+def test_lbfgs_gets_as_low(name: str, rows: Any, activation: str) -> None:
+    """Where there are many minima, the median of several starts is compared."""
+    X, y = rows()
+    ratios = []
+    for seed in range(5):
+        start = {**COMMON, "random_state": seed, "max_iter": 120}
+        one, other = both(name, X, y, **start, solver="lbfgs", activation=activation)
+        ratios.append(other.loss_ / one.loss_)
+    assert np.median(ratios) <= 1.0
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_lbfgs_finds_the_one_minimum(count: int) -> None:
+    """Without hidden layers the objective is convex."""
+    parameters = {**COMMON, "hidden_layer_sizes": (), "solver": "lbfgs", "tol": 1e-6}
+    one, other = both("MLPClassifier", *data.classes(count), **parameters)
+    assert other.loss_ <= one.loss_ * (1 + 1e-9)
+
+
+def test_lbfgs_with_several_outputs_gets_lower() -> None:
+    """scikit-learn's gradient is that of another function than its loss there."""
+    X, y = data.numbers(4)
+    one, other = both("MLPRegressor", X, y, **{**COMMON, "solver": "lbfgs", "max_iter": 60})
+    errors = [float(np.mean((fitted.predict(X) - y) ** 2)) for fitted in (one, other)]
+    assert errors[1] <= errors[0]
+
+
+def test_what_is_predicted() -> None:
+    X, y = data.classes(3)
+    one, other = both("MLPClassifier", X, y, **COMMON)
+    np.testing.assert_allclose(one.predict_proba(X), other.predict_proba(X), atol=1e-9)
+    np.testing.assert_array_equal(one.predict(X), other.predict(X))
+    assert one.score(X, y) == other.score(X, y)
+
+
+@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
+def test_the_same_parameters_and_attributes(name: str) -> None:
+    X, y = data.classes(2)
+    one, other = both(name, X, y, max_iter=3, early_stopping=True, random_state=0)
+    defaults = getattr(ours, name)().get_params()
+    for parameter, value in getattr(theirs, name)().get_params().items():
+        assert defaults[parameter] == value
+    public = {key for key in vars(one) if key.endswith("_") and not key.startswith("_")}
+    assert public <= set(vars(other))
+    for key in public - {"coefs_", "intercepts_", "classes_", "validation_scores_"}:
+        assert getattr(one, key) == pytest.approx(getattr(other, key))
