@@ -81,6 +81,12 @@ def read_stamp(home: Path) -> dict[str, object] | None:
         return {}
 
 
+def stamp_extras(stamp: dict[str, object]) -> set[str]:
+    """Return the extras that a stamp names."""
+    extras = stamp.get("extras")
+    return {str(extra) for extra in extras} if isinstance(extras, list) else set()
+
+
 def usable(home: Path, stamp: dict[str, object], wanted: dict[str, object], exact: bool) -> bool:
     """Say whether the environment can stay, if need be with more extras."""
     fixed = {"place", "checksum", "files"} | ({"python"} if exact else set())
@@ -98,12 +104,16 @@ def make(home: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
 
 
-def install(home: Path, extras: list[str], files: list[str]) -> None:
-    """Install the checkout, editable, with extras; `files` are options of pip."""
-    print(f"Installing chainrule[{','.join(extras)}] and what it needs", file=sys.stderr)
+def install(home: Path, extras: list[str], files: list[str], present: bool) -> None:
+    """Install the checkout, editable, with extras; if it is `present`, only what these need.
+
+    `files` are options of pip.
+    """
+    package = f"chainrule[{','.join(extras)}]"
+    print(f"Installing {package} and what it needs", file=sys.stderr)
     command = [str(home / "bin/python"), "-m", "pip", "install", "-qq"]
     command += ["--disable-pip-version-check", "--retries", "5"]
-    command += [*files, "--editable", f".[{','.join(extras)}]"]
+    command += [*files, package] if present else [*files, "--editable", f".[{','.join(extras)}]"]
     environment = {**os.environ, "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"}
     subprocess.run(command, check=True, cwd=ROOT, env=environment)
 
@@ -133,20 +143,20 @@ def ensure(home: Path, extras: list[str], files: list[str], exact: bool) -> None
     stamp = read_stamp(home)
     if stamp is None:
         sys.exit(f"{home} was not made by make: move it away, or choose another with VENV=NAME")
-    present: list[str] = []
-    if usable(home, stamp, wanted, exact):
-        wanted["python"] = stamp["python"]
-        present = [str(extra) for extra in stamp.get("extras", [])]  # type: ignore[attr-defined]
-        if set(extras) <= set(present) and stamp.get("compiled") == wanted["compiled"]:
-            return
+    known = usable(home, stamp, wanted, exact)
+    present = stamp_extras(stamp) if known else set[str]()
+    fresh = known and stamp.get("compiled") == wanted["compiled"]
+    if fresh and set(extras) <= present:
+        return
     start = time.monotonic()
-    if not present:
+    if not known:
         make(home)
     every = sorted({*extras, *present})
-    install(home, every, files)
+    install(home, every, files, fresh)
     report_engine(home)
+    python = {"python": stamp["python"]} if known else {}
     scratch = home / (STAMP + ".new")
-    scratch.write_text(json.dumps({**wanted, "extras": every}), encoding="utf-8")
+    scratch.write_text(json.dumps({**wanted, **python, "extras": every}), encoding="utf-8")
     scratch.replace(home / STAMP)
     print(f"Ready after {time.monotonic() - start:.0f} s", file=sys.stderr)
 

@@ -180,7 +180,17 @@ def make_reference(app: Sphinx) -> None:
     write(Path(app.srcdir) / "reference")
 
 
+def skip_inherited(
+    app: Sphinx, what: str, name: str, obj: object, skip: bool, options: Any
+) -> bool | None:
+    """Leave out what another package puts into our classes: its own pages tell it."""
+    home = getattr(obj, "__module__", None) or ""
+    foreign = what in ("class", "method") and not home.startswith("chainrule")
+    return True if home and foreign else None
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the step."""
+    """Register the steps."""
     app.connect("builder-inited", make_reference)
+    app.connect("autodoc-skip-member", skip_inherited)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -33,6 +33,7 @@ __all__ = [
     "InvalidParameterError",
     "MissingExtraError",
     "OutputExistsError",
+    "ReferenceEngineWarning",
     "ShapeError",
     "TargetError",
     "UnknownNameError",
@@ -140,3 +141,7 @@ class MissingExtraError(ChainruleError, ImportError):
     """An optional dependency is not installed. The message is the exact install command."""
 
     exit_code = 2
+
+
+class ReferenceEngineWarning(UserWarning):
+    """A network runs on the reference engine, which is right but slow. The message says why."""

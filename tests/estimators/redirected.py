@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from sklearn import neural_network
+__all__ = ["pytest_configure"]
 
-from chainrule import MLPClassifier, MLPRegressor
 
-neural_network.MLPClassifier = MLPClassifier
-neural_network.MLPRegressor = MLPRegressor
+def pytest_configure() -> None:
+    """Change the names before any test module is imported; importing this file changes nothing."""
+    from sklearn import neural_network
+
+    from chainrule import MLPClassifier, MLPRegressor
+
+    neural_network.MLPClassifier = MLPClassifier
+    neural_network.MLPRegressor = MLPRegressor

@@ -62,6 +62,15 @@ def test_partial_fit(way: str) -> None:
     same(whole, parts)
 
 
+def test_partial_fit_follows_a_schedule() -> None:
+    X, y = data.classes(3)
+    whole = made(max_iter=6, schedule="cosine", batch_size=32).fit(X, y)
+    parts = made(max_iter=6, schedule="cosine", batch_size=32)
+    for _ in range(6):
+        parts.partial_fit(X, y, classes=[0, 1, 2])
+    same(whole, parts)
+
+
 def test_the_split_is_kept() -> None:
     X, y = data.classes(2)
     model = made(max_iter=3, warm_start=True, early_stopping=True).fit(X, y)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chainrule import files
+from chainrule.engine import native_call
 from chainrule.training import session
 from chainrule.training.events import EpochEnded, RunStarted, StepsDone
 from tests.training.runs import noisy, numbers, regress
@@ -57,7 +58,7 @@ def listener(moment: str) -> Callable[[object], None]:
 
 def main(moment: str, optimizer: str) -> None:
     """Train until the moment comes."""
-    session._EVENT_SECONDS = 0.0
+    session._EVENT_SECONDS = native_call.PULSE_SECONDS = 0.0
     if moment in ("fsync", "replace"):
         # Saves: one before the first epoch (by a link, not a replacement), then one an epoch.
         at_call(moment, 6 if moment == "fsync" else 3)

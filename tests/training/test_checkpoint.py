@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn
+from chainrule.engine import native_call
 from chainrule.errors import (
     ChainruleError,
     CheckpointError,
@@ -19,6 +21,7 @@ from chainrule.errors import (
 )
 from chainrule.maths.optimizer import OPTIMIZERS, Optimizer
 from chainrule.maths.schedule import SCHEDULES, Schedule
+from chainrule.training import session
 from chainrule.training.checkpoint import read_checkpoint
 from tests.training.runs import (
     assert_same_bits,
@@ -144,11 +147,16 @@ def test_a_diverged_run_diverges_again(tmp_path: Path) -> None:
     assert_same_bits(again, whole)
 
 
-def test_time_within_an_epoch_is_repeated(tmp_path: Path) -> None:
+def test_time_within_an_epoch_is_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "_EVENT_SECONDS", 0.0)
+    monkeypatch.setattr(native_call, "PULSE_SECONDS", 0.0)
     X, y = numbers(3000)
     told = {"X": X, "y": y, "batch_size": 1, "epochs": 1, "metrics": ()}
+    slow = {"on_event": lambda event: time.sleep(0.001)}
     path = tmp_path / "run"
-    run = regress(**told, checkpoint=path, stopping=cr.Stopping(max_seconds=0.03))
+    run = regress(**told, **slow, checkpoint=path, stopping=cr.Stopping(max_seconds=0.03))
     assert run.stop_reason == "max_seconds"
     assert run.history[0]["step"] < 3000
     assert read_checkpoint(path).document["epoch"] == 0

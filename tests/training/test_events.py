@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import chainrule as cr
+from chainrule.engine import native_call
 from chainrule.training import session
 from chainrule.training.checkpoint import read_checkpoint
 from chainrule.training.events import EpochEnded, RunEnded, RunStarted, StepsDone
@@ -18,6 +19,7 @@ from tests.training.runs import assert_same_bits, interrupt_after, numbers, regr
 def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Send an event for each update."""
     monkeypatch.setattr(session, "_EVENT_SECONDS", 0.0)
+    monkeypatch.setattr(native_call, "PULSE_SECONDS", 0.0)
 
 
 def test_the_story_of_a_run(every_step: None) -> None:

@@ -11,7 +11,9 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn
+from chainrule.engine import native_call
 from chainrule.errors import DivergenceError, InvalidParameterError
+from chainrule.training import session
 from chainrule.training.stopping import REASONS, STOPPINGS, Patience
 from tests.training.runs import labels, numbers, regress, small
 
@@ -109,13 +111,16 @@ def test_a_column_that_is_not_there_cannot_be_watched(monitor: str) -> None:
         regress(stopping=cr.Stopping(monitor=monitor))
 
 
-def test_time_runs_out_between_epochs_or_within() -> None:
+def test_time_runs_out_between_epochs_or_within(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "_EVENT_SECONDS", 0.0)
+    monkeypatch.setattr(native_call, "PULSE_SECONDS", 0.0)
     slow = {"on_event": lambda event: time.sleep(0.02), "epochs": 10_000}
     between = stopped(cr.Stopping(max_seconds=0.15), **slow)
     assert between.stop_reason == "max_seconds"
     assert 1 <= len(between.history) <= 8
     X, y = numbers(4000)
-    within = stopped(cr.Stopping(max_seconds=0.05), X=X, y=y, batch_size=1)
+    slow = {"on_event": lambda event: time.sleep(0.001)}
+    within = stopped(cr.Stopping(max_seconds=0.05), X=X, y=y, batch_size=1, **slow)
     (row,) = within.history
     assert within.stop_reason == "max_seconds"
     assert 0 < row["step"] < 4000

@@ -29,7 +29,7 @@ _NUMBERS = {
 _INTEGERS = {"columns": "picked", "embed": "levels"}
 _PLAIN = ("affine", "activate", "add", "concat", "scale", "flatten")
 _OPS = {*_NUMBERS, *_INTEGERS, *_PLAIN}
-_PENALTIES = {"l1", "l2", "l2_shared", "max_norm", "weight_decay"}
+_PENALTIES = {"l1", "l2", "l2_shared", "max_norm", "spectral", "weight_decay"}
 _CLIPPINGS = {"clip_norm", "clip_value"}
 
 
@@ -56,17 +56,16 @@ def reason_against(plan: Plan, known: dict[str, Collection[str]]) -> str:
                 return f"the activation {function.name} of layer {node.name} has no compiled form"
     if plan.loss.name not in known["losses"] or not _own(plan.loss):
         return f"the loss {plan.loss.name} has no compiled form"
-    if plan.optimizer.name not in known["optimizers"] or not _own(plan.optimizer):
-        return f"the optimizer {plan.optimizer.name} has no compiled form"
+    # A method that is not stepwise asks for gradients only, and does its updates itself.
+    optimizer = plan.optimizer
+    if optimizer.stepwise and (optimizer.name not in known["optimizers"] or not _own(optimizer)):
+        return f"the optimizer {optimizer.name} has no compiled form"
     for penalty in plan.penalties:
         if penalty.name not in _PENALTIES or not _own(penalty):
             return f"the penalty {penalty.name} has no compiled form"
-    if sum(penalty.name == "max_norm" for penalty in plan.penalties) > 1:
-        return "more than one max-norm limit has no compiled form"
-    if len(plan.clippings) > 1:
-        return "more than one clipping has no compiled form"
-    if any(clip.name not in _CLIPPINGS or not _own(clip) for clip in plan.clippings):
-        return "the clipping has no compiled form"
+    for clipping in plan.clippings:
+        if clipping.name not in _CLIPPINGS or not _own(clipping):
+            return f"the clipping {clipping.name} has no compiled form"
     return ""
 
 
@@ -95,7 +94,7 @@ def program_of(plan: Plan, seed: int) -> dict[str, Any]:
         "loss": plan.loss.name,
         "loss_numbers": _record_numbers(plan.loss),
         "mean_reduction": plan.reduction == "mean",
-        "optimizer": plan.optimizer.name,
+        "optimizer": plan.optimizer.name if plan.optimizer.stepwise else "sgd",
         "optimizer_numbers": _optimizer_numbers(plan),
         "penalties": [_penalty(penalty) for penalty in plan.penalties],
         "clippings": [_clipping(clipping) for clipping in plan.clippings],
@@ -109,6 +108,7 @@ def _tensor(shape: tuple[int, ...]) -> dict[str, int]:
 def _parameters(plan: Plan) -> list[dict[str, Any]]:
     rates, decays = plan.rate_factors(), plan.decay_factors()
     penalised = {entry.name: entry.penalised for entry in plan.graph.parameters}
+    spectral = any(penalty.name == "spectral" for penalty in plan.penalties)
     return [
         {
             "name": slot.name,
@@ -117,9 +117,16 @@ def _parameters(plan: Plan) -> list[dict[str, Any]]:
             "rate_factor": float(rates[slot.start]),
             "decay_factor": float(decays[slot.start]),
             "penalised": penalised[slot.name],
+            "start": _first_vector(slot.shape) if spectral and penalised[slot.name] else [],
         }
         for slot in plan.parameters.slots
     ]
+
+
+def _first_vector(shape: tuple[int, ...]) -> list[float]:
+    """Return where power iteration starts, as in `chainrule.maths.power_iteration`."""
+    rows = shape[0] if len(shape) == 2 else 1
+    return Stream(0, "power_iteration").normal(min(rows, shape[-1])).tolist()
 
 
 def _gradients(plan: Plan) -> dict[str, list[list[bool]]]:

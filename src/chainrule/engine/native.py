@@ -3,17 +3,20 @@
 Decisions
 ---------
 a) Vectors stay flat NumPy arrays in the Plan's order on this side. A call hands over addresses;
-   this module checks types, shapes and layout first and keeps the arrays alive during the call.
+   `native_call.py` checks types, shapes and layout first and keeps the arrays alive meanwhile.
 b) A pass over the data is one call without the GIL. What depends on the step (rates, decays,
    dropout factors) is worked out before the call, so no Python runs per step.
 c) The state after a pass that met a number that is not finite is the state before the bad step, as
    in the reference engine: the pass is repeated up to there, which gives the same bits.
+d) The buffers change in one indivisible moment at the end of a pass. Whatever ends it before, Ctrl-C
+   or an exception, leaves them as they were.
+e) One object may be used by many threads. Each pass has a compiled engine of its own, which the
+   next one takes over; predictions share one as long as they want the same weights.
 """
 
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from types import ModuleType
@@ -23,24 +26,36 @@ import numpy as np
 
 from chainrule._version import __version__
 from chainrule.engine.compile import program_of, reason_against
-from chainrule.engine.protocol import Buffers, Clock, EpochResult, Pulse, Rows
+from chainrule.engine.native_call import Call, address, require_vector
+from chainrule.engine.native_predict import Predictors
+from chainrule.engine.protocol import Buffers, Clock, EpochResult, Evaluation, Pulse, Rows
 from chainrule.engine.reference import ReferenceEngine
-from chainrule.errors import InvalidParameterError
-from chainrule.maths.arrays import Array
+from chainrule.errors import InvalidParameterError, MissingExtraError, ShapeError
 from chainrule.plan.plan import Plan
 from chainrule.plan.table import plan_cost
 
-__all__ = ["NativeEngine", "info", "load_binary", "reason_for_reference"]
+__all__ = [
+    "NativeEngine",
+    "default_threads",
+    "info",
+    "instruction_set",
+    "load_binary",
+    "reason_for_reference",
+]
 
 _FLOPS_FOR_TEAM = 2_000_000
 """Below so many FLOPs a step one thread is faster than two that meet twice."""
+_FLOPS_PER_PREDICTION = 1_000_000_000
+"""About so many FLOPs are predicted between two chances for Ctrl-C."""
+_FLOPS_FOR_RELEASE = 500_000
+"""From so many FLOPs on a prediction lets other Python threads run."""
 
 
 @lru_cache(maxsize=1)
 def load_binary() -> tuple[ModuleType | None, str]:
     """Return the compiled module, or None and the reason why it cannot be used."""
     try:
-        from chainrule.engine import _engine  # type: ignore[attr-defined]
+        from chainrule.engine import _engine
     except ImportError as error:
         return None, f"the compiled engine is not installed ({error})"
     if _engine.VERSION != __version__:
@@ -52,11 +67,16 @@ def load_binary() -> tuple[ModuleType | None, str]:
 
 
 def instruction_set() -> str:
-    """Return the instruction set in use: the best, or the one that CHAINRULE_ISA names."""
-    binary, reason = load_binary()
-    if binary is None:
-        raise ImportError(reason)
-    offered = binary.instruction_sets()
+    """Return the instruction set in use: the best, or the one that CHAINRULE_ISA names.
+
+    Raises
+    ------
+    MissingExtraError
+        There is no compiled engine.
+    InvalidParameterError
+        CHAINRULE_ISA names none that this processor and binary have.
+    """
+    offered = _required().instruction_sets()
     wanted = os.environ.get("CHAINRULE_ISA", "")
     if wanted and wanted not in offered:
         raise InvalidParameterError(
@@ -65,6 +85,17 @@ def instruction_set() -> str:
             got=repr(wanted),
         )
     return wanted or offered[0]
+
+
+def _required() -> ModuleType:
+    binary, reason = load_binary()
+    if binary is None:
+        raise MissingExtraError(
+            "the compiled engine cannot be used",
+            got=reason,
+            do="reinstall chainrule where a C++20 compiler is at hand, or use the reference engine",
+        )
+    return binary
 
 
 def default_threads() -> int:
@@ -83,9 +114,7 @@ def default_threads() -> int:
 
 @lru_cache(maxsize=1)
 def _known() -> dict[str, frozenset[str]]:
-    binary, _ = load_binary()
-    if binary is None:
-        return {}
+    binary = _required()
     return {
         "activations": frozenset(binary.activations()),
         "losses": frozenset(binary.losses()),
@@ -101,6 +130,11 @@ def reason_for_reference(plan: Plan) -> str:
 
 def info(plan: Plan | None = None) -> dict[str, Any]:
     """Return which engine runs, with which instruction set and threads, and why.
+
+    Parameters
+    ----------
+    plan : Plan, optional
+        Asks about this plan instead of any whose parts are all the library's own.
 
     Example
     -------
@@ -123,10 +157,6 @@ def info(plan: Plan | None = None) -> dict[str, Any]:
     }
 
 
-def _address(array: np.ndarray | None) -> int:
-    return 0 if array is None else array.ctypes.data
-
-
 class NativeEngine(ReferenceEngine):
     """Run a plan with the compiled engine; same interface and same numbers as the reference.
 
@@ -138,6 +168,13 @@ class NativeEngine(ReferenceEngine):
         `"float32"` or `"float64"`.
     threads : int, optional
         By default all cores for steps that are large enough, else one.
+
+    Raises
+    ------
+    MissingExtraError
+        There is no compiled engine.
+    InvalidParameterError
+        The plan has a part without a compiled form.
 
     Example
     -------
@@ -152,107 +189,148 @@ class NativeEngine(ReferenceEngine):
 
     def __init__(self, plan: Plan, dtype: str = "float32", threads: int | None = None) -> None:
         super().__init__(plan, dtype)
-        binary, reason = load_binary()
-        if binary is None:
-            raise ImportError(reason)
-        self._binary = binary
+        self._binary = _required()
+        reason = reason_against(plan, _known())
+        if reason:
+            raise InvalidParameterError("the compiled engine cannot run this plan", got=reason)
         self._set = instruction_set()
         self._threads = threads
-        self._seed: int | None = None
-        self._engine: Any = None
-        self._flops_per_row = self._row_flops()
+        self._idle: list[tuple[int, Any]] = []
+        self._sample_shape, self._raw_width = plan.sample_shape, plan.raw_width
+        cost = plan_cost(plan, rows=1)
+        self._forward_flops = float(cost.forward_flops)
+        self._step_flops = self._forward_flops + float(cost.backward_flops)
+        self._predictors = Predictors(lambda: self._make(0, learns=False))
+        most = _FLOPS_PER_PREDICTION / max(self._forward_flops, 1.0)
+        self._rows_at_once = max(int(most), 256 * (threads or default_threads()))
 
-    def _row_flops(self) -> float:
-        cost = plan_cost(self.plan, rows=1)
-        return float(cost.forward_flops + cost.backward_flops)
+    def __reduce__(self) -> tuple[Callable[..., ReferenceEngine], tuple[Any, ...]]:
+        return _remade, (self.plan, self.dtype.name, self._threads)
 
-    def threads_for(self, rows: int) -> int:
+    def _make(self, seed: int, learns: bool) -> Any:
+        program = program_of(self.plan, seed)
+        return self._binary.Engine(program, self._set, self.dtype == np.float64, learns)
+
+    def _borrow(self, seed: int) -> Any:
+        """Return a compiled engine that nobody uses; its dropout streams are those of the seed."""
+        try:
+            made_for, engine = self._idle.pop()
+        except IndexError:
+            return self._make(seed, learns=True)
+        return engine if made_for == seed else self._make(seed, learns=True)
+
+    def threads_for(self, rows: int, training: bool = True) -> int:
         """Return the number of threads for a batch of so many rows."""
         if self._threads is not None:
             return self._threads
-        return default_threads() if rows * self._flops_per_row > _FLOPS_FOR_TEAM else 1
-
-    def _opened(self, seed: int | None) -> Any:
-        """Return the binary's engine; the seed matters only for noise."""
-        if self._engine is None or (seed is not None and seed != self._seed):
-            self._seed = 0 if seed is None else seed
-            program = program_of(self.plan, self._seed)
-            self._engine = self._binary.Engine(program, self._set, self.dtype == np.float64)
-        return self._engine
+        flops = rows * (self._step_flops if training else self._forward_flops)
+        return default_threads() if flops > _FLOPS_FOR_TEAM else 1
 
     def raw(self, weights: np.ndarray, running: np.ndarray, X: np.ndarray) -> np.ndarray:
         """Return the raw outputs `(N, raw_width)` in prediction mode."""
-        engine = self._opened(None)
-        self._import(engine, Buffers(weights, {}, running))
-        X = self._samples(X)
-        raw = np.empty((len(X), self.plan.raw_width), self.dtype)
-        if len(X):
-            engine.predict(_address(X), _stride(X), len(X), _address(raw), self.threads_for(len(X)))
-        self._check_codes(engine, X)
+        X = np.asarray(X)
+        self._check_shape(X)
+        raw = np.empty((len(X), self._raw_width), self.dtype)
+        if not len(X):
+            return raw
+        weights = require_vector(weights, self.plan.parameters.size, self.dtype, "weights")
+        running = require_vector(running, self.plan.running.size, self.dtype, "running")
+        holder = self._predictors.take(weights, running)
+        try:
+            good = self._predict(holder.engine, X, raw)
+        finally:
+            self._predictors.give_back(holder)
+        if not good:
+            self._explain_codes(X)
         return raw
 
-    def _samples(self, X: np.ndarray) -> np.ndarray:
-        X = np.asarray(X, self.dtype)
-        if X.shape[1:] != self.plan.sample_shape:
-            # The reference engine's operations name the layer; here only the input can be wrong.
-            raise self._shape_error(X)
-        inner = X[0] if len(X) else X
-        return X if inner.flags.c_contiguous and X.dtype.isnative else np.ascontiguousarray(X)
-
-    def _shape_error(self, X: np.ndarray) -> Exception:
-        from chainrule.errors import ShapeError
-
-        return ShapeError(
-            "the input does not fit the network",
-            where="X",
-            expected=str(("N", *self.plan.sample_shape)).replace("'", ""),
-            got=str(X.shape),
+    def _predict(self, engine: Any, X: np.ndarray, raw: np.ndarray) -> bool:
+        """Predict in parts, so that Ctrl-C is heard between them and a copy of X is never whole."""
+        if len(X) <= self._rows_at_once:
+            return self._predict_part(engine, X, raw)
+        return all(
+            self._predict_part(
+                engine, X[start : start + self._rows_at_once], raw[start : start + self._rows_at_once]
+            )
+            for start in range(0, len(X), self._rows_at_once)
         )
 
-    def _check_codes(self, engine: Any, X: np.ndarray) -> None:
-        if engine.bad_code():
-            # The reference operation finds the place and says it.
-            ReferenceEngine.raw(self, np.zeros(self.plan.parameters.size), self._zeros(), X)
+    def _predict_part(self, engine: Any, X: np.ndarray, raw: np.ndarray) -> bool:
+        if X.dtype != self.dtype:
+            X = X.astype(self.dtype)
+        threads = self.threads_for(len(X), training=False)
+        release = len(X) * self._forward_flops > _FLOPS_FOR_RELEASE
+        good = engine.predict(X, raw, threads, release)
+        if good is None:  # its rows do not stand as the engine reads them
+            good = engine.predict(np.array(X, order="C"), raw, threads, release)
+        return good
+
+    def _check_shape(self, X: np.ndarray) -> None:
+        if X.shape[1:] != self._sample_shape:
+            # The reference engine's operations name the layer; here only the input can be wrong.
+            raise ShapeError(
+                "the input does not fit the network",
+                where="X",
+                expected=str(("N", *self._sample_shape)).replace("'", ""),
+                got=str(X.shape),
+            )
+
+    def _explain_codes(self, X: np.ndarray) -> None:
+        """Let the reference operation find the category code that is out of range, and say it."""
+        weights = np.zeros(self.plan.parameters.size, self.dtype)
+        ReferenceEngine.raw(self, weights, self._zeros(), X)
 
     def _zeros(self) -> np.ndarray:
         return np.zeros(self.plan.running.size, self.dtype)
 
-    def _import(self, engine: Any, buffers: Buffers) -> None:
-        weights = self._vector(buffers.weights)
-        engine.import_vector(-1, _address(weights))
-        for position, name in enumerate(self.plan.optimizer.slots):
-            if name in buffers.slots:
-                engine.import_vector(position, _address(self._vector(buffers.slots[name])))
+    def _import(self, engine: Any, buffers: Buffers, slots: bool) -> None:
+        size, dtype = self.plan.parameters.size, self.dtype
+        weights = require_vector(buffers.weights, size, dtype, "weights")
+        engine.import_vector(-1, address(weights))
+        for which, name in enumerate(self.plan.optimizer.slots if slots else ()):
+            slot = require_vector(buffers.slots[name], size, dtype, f"slot {name}")
+            engine.import_vector(which, address(slot))
         if self.plan.running.size:
-            engine.import_running(_address(self._vector(buffers.running)))
+            running = require_vector(buffers.running, self.plan.running.size, dtype, "running")
+            engine.import_running(address(running))
 
-    def _vector(self, vector: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(vector, self.dtype)
+    def _export(self, engine: Any, buffers: Buffers, steps: int) -> None:
+        """Put the new state into the buffers, into their own arrays where these can take it."""
+        size = self.plan.parameters.size
+        weights = self._home(buffers.weights, size)
+        slots = {name: self._home(buffers.slots[name], size) for name in self.plan.optimizer.slots}
+        running = self._home(buffers.running, self.plan.running.size)
+        state = {"weights": weights, "slots": slots, "running": running, "step": buffers.step + steps}
+        addresses = [address(vector) for vector in (weights, *slots.values())]
+        engine.export_state(addresses, address(running), vars(buffers), state)
 
-    def _export(self, engine: Any, buffers: Buffers) -> None:
-        weights = np.empty(self.plan.parameters.size, self.dtype)
-        engine.export_vector(-1, _address(weights))
-        slots: dict[str, np.ndarray] = {}
-        for position, name in enumerate(self.plan.optimizer.slots):
-            slots[name] = np.empty_like(weights)
-            engine.export_vector(position, _address(slots[name]))
-        running = self._zeros()
-        if running.size:
-            engine.export_running(_address(running))
-        buffers.weights, buffers.slots, buffers.running = weights, slots, running
+    def _home(self, vector: np.ndarray, size: int) -> np.ndarray:
+        flags = vector.flags
+        fits = vector.dtype == self.dtype and flags.c_contiguous and flags.aligned
+        return vector if fits and flags.writeable else np.empty(size, self.dtype)
 
     def gradient(
         self, buffers: Buffers, rows: Rows, clock: Clock, training: bool = True
-    ) -> tuple[float, np.ndarray, np.ndarray]:
-        """Return objective, flat gradient and raw outputs of one batch."""
-        engine = self._opened(clock.seed)
-        self._import(engine, buffers)
-        call = _Call(self, rows, np.arange(len(rows)), len(rows), clock, buffers.step)
+    ) -> Evaluation:
+        """Return objective and gradient of all rows as one batch, without the tensors between."""
+        if not len(rows):
+            return super().gradient(buffers, rows, clock, training)
+        call = Call(self.plan, self.dtype, rows, np.arange(len(rows)), len(rows), clock, buffers.step)
         flat = np.empty(self.plan.parameters.size, self.dtype)
-        raw = np.empty((len(rows), self.plan.raw_width), self.dtype)
-        threads = self.threads_for(len(rows))
-        engine.gradient(call.fields, training, _address(flat), _address(raw), threads)
-        return float(call.objectives[0]), flat, raw
+        raw = np.empty((len(rows), self._raw_width), self.dtype)
+        running = self._zeros()
+        engine = self._borrow(clock.seed)
+        try:
+            self._import(engine, buffers, slots=False)
+            threads = self.threads_for(len(rows))
+            good = engine.gradient(call.fields, training, address(flat), address(raw), threads)
+            engine.export_running(address(running))
+        finally:
+            self._idle.append((clock.seed, engine))
+        if not good:
+            self._explain_codes(rows.X)
+        objective, data = float(call.objectives[0]), float(call.data[0])
+        return Evaluation(objective, data, flat, running, raw, {})
 
     def epoch(
         self,
@@ -263,170 +341,52 @@ class NativeEngine(ReferenceEngine):
         clock: Clock,
         pulse: Pulse | None = None,
     ) -> EpochResult:
-        """Run one pass over the rows in the given order, in place."""
-        engine = self._opened(clock.seed)
-        self._import(engine, buffers)
-        call = _Call(self, rows, order, batch_size, clock, buffers.step)
-        done = call.run(engine, self.threads_for(min(batch_size, len(order))), pulse)
-        self._check_codes(engine, call.X)
-        after = buffers.copy()
-        self._export(engine, after)
-        steps = done
-        if not _sound(after) or not np.isfinite(call.objectives[done - 1 : done]).all():
-            steps = self._last_good(engine, buffers, call, done)
-            after = buffers.copy()
-            self._rerun(engine, after, call, steps)
-        failed = steps < done or not call.finite
-        buffers.weights, buffers.slots, buffers.running = after.weights, after.slots, after.running
-        buffers.step += steps
-        return call.result(steps, failed)
+        """Run one pass over the rows in the given order, in place.
 
-    def _rerun(self, engine: Any, buffers: Buffers, call: _Call, steps: int) -> None:
-        self._import(engine, buffers)
+        The buffers' arrays are written to if they are of the engine's type. `pulse` is asked about
+        every 50 ms, after a step.
+        """
+        if not self.plan.optimizer.stepwise:  # has no single updates, and says so
+            return super().epoch(buffers, rows, order, batch_size, clock, pulse)
+        call = Call(self.plan, self.dtype, rows, order, batch_size, clock, buffers.step)
+        engine = self._borrow(clock.seed)
+        try:
+            self._import(engine, buffers, slots=True)
+            done, good = call.run(engine, self.threads_for(call.batch), pulse)
+            if not good:
+                self._explain_codes(rows.X)
+            steps = done
+            if not (call.intact and engine.finite()):
+                steps = self._rerun_to_last_good(engine, buffers, call, done)
+            self._export(engine, buffers, steps)
+        finally:
+            self._idle.append((clock.seed, engine))
+        return call.result(steps, failed=steps < done or not call.finite)
+
+    def _rerun(self, engine: Any, buffers: Buffers, call: Call, steps: int) -> bool:
+        """Repeat a pass up to a step and return whether all numbers are finite then."""
+        self._import(engine, buffers, slots=True)
         if steps:
             call.part(steps).run(engine, self.threads_for(call.batch), None)
-            self._export(engine, buffers)
+        return engine.finite()
 
-    def _last_good(self, engine: Any, start: Buffers, call: _Call, done: int) -> int:
-        """Return the largest number of steps after which all numbers are finite."""
+    def _rerun_to_last_good(self, engine: Any, buffers: Buffers, call: Call, done: int) -> int:
+        """Repeat a pass up to the last step after which all numbers are finite."""
+        if self._rerun(engine, buffers, call, done):
+            return done
         good, bad = 0, done
         while bad - good > 1:
             middle = (good + bad) // 2
-            trial = start.copy()
-            self._rerun(engine, trial, call, middle)
-            if _sound(trial):
+            if self._rerun(engine, buffers, call, middle):
                 good = middle
             else:
                 bad = middle
+        self._rerun(engine, buffers, call, good)
         return good
 
 
-def _sound(buffers: Buffers) -> bool:
-    return bool(np.isfinite(buffers.weights).all() and np.isfinite(buffers.running).all())
-
-
-def _stride(X: np.ndarray) -> int:
-    return X.strides[0] // X.itemsize
-
-
-class _Call:
-    """The arrays of one pass, kept alive while the binary reads their addresses."""
-
-    def __init__(
-        self,
-        engine: NativeEngine,
-        rows: Rows,
-        order: np.ndarray,
-        batch: int,
-        clock: Clock,
-        step: int,
-    ) -> None:
-        self.arguments = (engine, rows, order, batch, clock, step)
-        self.engine, self.clock, self.step = engine, clock, step
-        self.batch = int(min(batch, max(len(order), 1)))
-        self.X = engine._samples(rows.X)  # noqa: SLF001 - one module, two classes
-        self.Y = np.ascontiguousarray(rows.Y, engine.dtype)
-        self.weights = (
-            None if rows.weights is None else np.ascontiguousarray(rows.weights, engine.dtype)
-        )
-        self.order = np.ascontiguousarray(order, np.int64)
-        self.steps = -(-len(self.order) // self.batch)
-        self.per_step()
-        self.objectives = np.full(self.steps, np.nan)
-        self.data = np.full(self.steps, np.nan)
-        self.norms = np.full(self.steps, np.nan)
-        self.finite = True
-        self.fields = self._fields()
-
-    def per_step(self) -> None:
-        """Work out rates, decays, noise factors and changing optimizer numbers of every step."""
-        plan, total = self.engine.plan, self.clock.total_steps
-        span = range(self.step, self.step + self.steps)
-        self.rates = np.full(self.steps, self.engine.rate(self.step, self.clock))
-        if plan.schedule is not None:
-            self.rates[:] = [self.engine.rate(step, self.clock) for step in span]
-        own = plan.optimizer.decay()
-        self.decays = np.full(self.steps, own)
-        for penalty in plan.penalties:
-            if penalty.kind == "decay":
-                self.decays += [penalty.decay(step, total) for step in span]
-        noisy = [node.op for node in plan.graph.nodes if node.op.noise]
-        self.factors = np.ones((self.steps, len(noisy)))
-        for position, op in enumerate(noisy):
-            schedule = op.parameters().get("schedule")
-            if schedule is not None:
-                self.factors[:, position] = [schedule.factor(step, total) for step in span]
-        numbers: Callable[[int], list[float]] | None = getattr(
-            plan.optimizer, "step_numbers", None
-        )
-        self.numbers = (
-            None if numbers is None else np.array([numbers(step + 1) for step in span], float)
-        )
-
-    def _fields(self) -> dict[str, Any]:
-        return {
-            "X": _address(self.X),
-            "Y": _address(self.Y),
-            "weights": _address(self.weights),
-            "x_stride": _stride(self.X),
-            "y_stride": self.Y.shape[1],
-            "order": _address(self.order),
-            "count": len(self.order),
-            "batch": self.batch,
-            "step": self.step,
-            "first_row": self.clock.first_row,
-            "epoch": self.clock.epoch,
-            "rates": _address(self.rates),
-            "decays": _address(self.decays),
-            "factors": _address(self.factors),
-            "optimizer_numbers": _address(self.numbers),
-            "optimizer_width": 0 if self.numbers is None else self.numbers.shape[1],
-            "objectives": _address(self.objectives),
-            "data": _address(self.data),
-            "norms": _address(self.norms),
-        }
-
-    def run(self, binary: Any, threads: int, pulse: Pulse | None) -> int:
-        """Do the pass and return the number of steps done."""
-        if not len(self.order):
-            return 0
-        ask = None if pulse is None else (lambda done: bool(pulse(done, self.steps)))
-        done, self.finite = binary.train(self.fields, threads, ask)
-        return int(done)
-
-    def part(self, steps: int) -> _Call:
-        """Return the same pass cut short after so many steps."""
-        engine, rows, order, batch, clock, step = self.arguments
-        return _Call(engine, rows, order[: steps * self.batch], batch, clock, step)
-
-    def result(self, steps: int, failed: bool) -> EpochResult:
-        """Return the numbers of the steps that count."""
-        used = max(steps, 1)
-        mass = self._mass(used)
-        data, objectives = self.data[:used], self.objectives[:used]
-        if self.engine.plan.reduction == "mean":
-            mean = float(np.sum(data * mass) / mass.sum()) if mass.sum() else float(data.mean())
-        else:
-            mean = float(data.sum())
-        objective = mean + float(np.mean(objectives - data)) if steps else float(objectives[0])
-        norm = float(np.mean(self.norms[:used]))
-        complete = steps == self.steps and not failed
-        rate = float(self.rates[used - 1])
-        return EpochResult(steps, objective, norm, rate, not failed, complete, objectives[:steps])
-
-    def _mass(self, steps: int) -> Array:
-        starts = np.arange(steps) * self.batch
-        if self.weights is None:
-            return np.minimum(self.batch, len(self.order) - starts).astype(float)
-        weights = self.weights[self.order[: steps * self.batch]].astype(float)
-        return np.add.reduceat(weights, starts)
-
-
-def warn_once(reason: str) -> None:
-    """Say, once for each reason, that a plan runs on the reference engine."""
-    if reason not in _SAID:
-        _SAID.add(reason)
-        warnings.warn(f"running on the reference engine: {reason}", stacklevel=3)
-
-
-_SAID: set[str] = set()
+def _remade(plan: Plan, dtype: str, threads: int | None) -> ReferenceEngine:
+    """Return the engine of a copied or unpickled object, as good as this process has one."""
+    if reason_for_reference(plan):
+        return ReferenceEngine(plan, dtype)
+    return NativeEngine(plan, dtype, threads)

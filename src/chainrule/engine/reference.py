@@ -129,6 +129,23 @@ class ReferenceEngine:
         moments = plan.running.pack(walk.new_running, gradient.dtype)
         return Evaluation(data + penalty, data, gradient, moments, raw, walk.tensors)
 
+    def gradient(
+        self, buffers: Buffers, rows: Rows, clock: Clock, training: bool = True
+    ) -> Evaluation:
+        """Return objective and gradient of all rows as one batch; the tensors between may be left out.
+
+        Parameters
+        ----------
+        buffers : Buffers
+            Its slots are not read.
+        rows : Rows
+        clock : Clock
+            When the batch happens, for the noise.
+        training : bool
+        """
+        noise = self.noise(clock, len(rows), buffers.step) if training else None
+        return self.evaluate(buffers, rows, training, noise)
+
     def noise(self, clock: Clock, rows: int, step: int) -> dict[str, Array]:
         """Return the noise of a batch in the engine's type."""
         progress = (step, clock.total_steps)

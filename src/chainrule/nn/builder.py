@@ -13,7 +13,7 @@ from chainrule.nn.graph import Graph, Node, Parameter, Tensor
 from chainrule.ops.op import Op
 from chainrule.ops.shapes import ROWS, Dim, Shape, shape_text
 
-__all__ = ["GraphBuilder", "Start", "input_tensor"]
+__all__ = ["GraphBuilder", "Start", "following_initialiser", "input_tensor"]
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ from chainrule.plan.steps import (
 from chainrule.registry import Record, new_registry
 from chainrule.streams import Stream
 
-__all__ = ["GROUPS", "Group", "Plan", "make_plan"]
+__all__ = ["GROUPS", "Group", "GroupBase", "Plan", "make_plan"]
 
 
 class GroupBase(Record):

@@ -111,9 +111,8 @@ class _Search:
         self.running = self.first.running
         self.iterations = 0
         self.replayed = session.progress.epoch
-        course, engine = session.course, session.engine
-        clock = Clock(course.seed, 0, 0, course.total_steps)
-        self.noise = engine.noise(clock, len(course.rows), 0)
+        course = session.course
+        self.clock = Clock(course.seed, 0, 0, course.total_steps)
         self.point: np.ndarray = np.zeros(0)
         self.evaluation: Evaluation | None = None
 
@@ -122,10 +121,8 @@ class _Search:
         if self.evaluation is None or not np.array_equal(point, self.point):
             session = self.session
             weights = point.astype(session.engine.dtype)
-            buffers = Buffers(weights, {}, self.running, self.iterations)
-            self.evaluation = session.engine.evaluate(
-                buffers, session.course.rows, training=True, noise=self.noise
-            )
+            buffers = Buffers(weights, {}, self.running)  # at step 0, whose masks stay
+            self.evaluation = session.engine.gradient(buffers, session.course.rows, self.clock)
             self.point = point.copy()
         return self.evaluation
 

@@ -1,6 +1,7 @@
 // From the program to a network of nodes, parameters and tensors.
 #pragma once
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "losses.hpp"
@@ -31,9 +32,11 @@ struct Network {
     const LossTable<T>* loss = nullptr;
     LossArgs<T> loss_args{};
     std::size_t noisy = 0;
-    double l1 = 0, l2 = 0, l2_shared = 0, max_norm = 0, clip_norm = 0, clip_value = 0;
+    double l1 = 0, l2 = 0, l2_shared = 0, spectral = 0, max_norm = 0;
+    std::vector<std::unique_ptr<TopSingular>> tops;  // of the matrices with a spectral penalty
 
-    explicit Network(const Program& what) : program(what) {
+    // `learns` false: for predictions only, without slots and transposes.
+    Network(const Program& what, bool learns) : program(what), learns_(learns) {
         running = allocate<T>(static_cast<std::size_t>(program.running_size) + 64);
         optimizer = Optimizers::find<T>(program.optimizer);
         if (optimizer == nullptr) throw std::invalid_argument("optimizer " + program.optimizer);
@@ -51,14 +54,35 @@ struct Network {
         return static_cast<std::size_t>(program.tensors[program.output].width);
     }
 
-    // Makes the tensors of a workspace for so many samples.
-    void open(Workspace<T>& ws, std::size_t samples, bool learning) const {
+    // Makes the tensors of a workspace for so many samples and so large a team, if it has not got
+    // them. If memory runs out the workspace is left empty.
+    void open(Workspace<T>& ws, std::size_t samples, int members) const {
+        if (ws.capacity >= samples && ws.members >= members) return;
+        samples = std::max(samples, ws.capacity);
+        members = std::max(members, ws.members);
+        close(ws);
+        try {
+            fill(ws, samples, members);
+        } catch (...) {
+            close(ws);
+            throw;
+        }
+    }
+
+   private:
+    static void close(Workspace<T>& ws) {
+        ws.capacity = 0;
+        ws.members = 0;
         ws.owned.clear();
         ws.extra.clear();
         ws.tensors.clear();
+    }
+
+    void fill(Workspace<T>& ws, std::size_t samples, int members) const {
         ws.extra.resize(nodes.size());
         ws.capacity = samples;
-        ws.learning = learning;
+        ws.members = members;
+        ws.learning = learns_;
         for (const auto& info : program.tensors) {
             Tensor<T> tensor;
             tensor.rows_per_sample = static_cast<std::size_t>(info.rows_per_sample);
@@ -66,25 +90,23 @@ struct Network {
             tensor.ld = padded<T>(tensor.width);
             ws.tensors.push_back(tensor);
         }
-        for (std::size_t t = 0; t < ws.tensors.size(); ++t) place(ws, t, learning);
+        for (std::size_t t = 0; t < ws.tensors.size(); ++t) place(ws, t);
+        for (const auto& node : nodes) node->reserve(ws);
+        if (!learns_) return;
         ws.y_ld = padded<T>(static_cast<std::size_t>(program.targets));
         ws.Y = allocate<T>(samples * ws.y_ld);
         ws.factors = allocate<T>(samples);
         ws.losses = allocate<T>(samples);
-        for (const auto& node : nodes) node->reserve(ws);
     }
 
-   private:
     void read_penalties() {
         for (const auto& penalty : program.penalties) {
             if (penalty.name == "l1") l1 += penalty.numbers[0];
             if (penalty.name == "l2") l2 += penalty.numbers[0];
             if (penalty.name == "l2_shared") l2_shared += penalty.numbers[0];
-            if (penalty.name == "max_norm") max_norm = penalty.numbers[0];
-        }
-        for (const auto& clipping : program.clippings) {
-            if (clipping.name == "clip_norm") clip_norm = clipping.numbers[0];
-            if (clipping.name == "clip_value") clip_value = clipping.numbers[0];
+            if (penalty.name == "spectral") spectral += penalty.numbers[0];
+            if (penalty.name == "max_norm")
+                max_norm = max_norm > 0 ? std::min(max_norm, penalty.numbers[0]) : penalty.numbers[0];
         }
     }
 
@@ -118,13 +140,13 @@ struct Network {
                !node.gradients[0].add;
     }
 
-    void place(Workspace<T>& ws, std::size_t t, bool learning) const {
+    void place(Workspace<T>& ws, std::size_t t) const {
         Tensor<T>& tensor = ws.tensors[t];
         const std::size_t count = ws.capacity * tensor.rows_per_sample * tensor.ld;
         const auto* node = maker(t);
         tensor.value = node != nullptr && over_input(*node) ? ws.tensors[node->inputs[0]].value
                                                             : ws.own(count);
-        if (!learning) return;
+        if (!learns_) return;
         // A gradient shared with the input was made with the input, whose number is lower.
         tensor.gradient = node != nullptr && shares_gradient(*node)
                               ? ws.tensors[node->inputs[0]].gradient
@@ -139,17 +161,24 @@ struct Network {
         node->running = running.get();
         for (std::size_t which = 0; which < info.parameters.size(); ++which) {
             const bool matrix = info.op == "affine" && which == 0;
-            const bool transposed = matrix && info.gradients[0].wanted;
+            const bool transposed = learns_ && matrix && info.gradients[0].wanted;
             parameters.push_back(std::make_unique<Parameter<T>>(
                 program.parameters[info.parameters[which]], matrix ? Storage::panels : Storage::rows,
-                transposed, optimizer->slots));
+                transposed, learns_ ? optimizer->slots : 0));
             node->owned.push_back(parameters.back().get());
+            if (learns_ && spectral > 0) watch_top(*parameters.back());
             if (info.reached)
                 sources.push_back({parameters.back().get(), node.get(), which,
                                    static_cast<std::size_t>(info.inputs[0]),
                                    static_cast<std::size_t>(info.output)});
         }
         nodes.push_back(std::move(node));
+    }
+
+    void watch_top(Parameter<T>& p) {
+        if (!p.info.penalised) return;
+        tops.push_back(std::make_unique<TopSingular>(p.rows, p.columns, p.info.start));
+        p.top = tops.back().get();
     }
 
     std::unique_ptr<Node<T>> make(const chainrule::NodeInfo& info) {
@@ -190,6 +219,8 @@ struct Network {
                 segments.back().end = k + 1;
         }
     }
+
+    bool learns_;
 };
 
 }  // namespace CR_ISA

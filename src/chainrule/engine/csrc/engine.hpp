@@ -10,9 +10,12 @@
 
 namespace chainrule {
 
-// Asked now and then by the calling thread during a long call; false stops at the next step.
+// What the calling thread asks now and then during a long call.
 struct Poll {
-    bool (*ask)(void* context, std::int64_t steps_done) = nullptr;
+    // Between two steps. False stops here.
+    bool (*go_on)(void* context, std::int64_t steps_done) = nullptr;
+    // Within a step. False breaks the call off.
+    bool (*alive)(void* context) = nullptr;
     void* context = nullptr;
 };
 
@@ -26,14 +29,20 @@ class Engine {
     virtual void import_running(const void* flat) = 0;
     virtual void export_running(void* flat) const = 0;
 
+    // True if weights and running moments have these bits.
+    virtual bool holds(const void* weights, const void* running) const = 0;
+    // True if weights and running moments are all finite.
+    virtual bool finite() const = 0;
+
     virtual void train(TrainCall& call, int threads, const Poll& poll) = 0;
-    // The gradient of one batch at the present weights, penalties included; nothing is updated.
-    virtual void gradient(TrainCall& call, bool training, void* flat, void* raw, int threads) = 0;
-    // Raw outputs; may be called from several threads at once.
-    virtual void predict(const void* X, std::int64_t x_stride, std::int64_t count, void* raw,
+    // The gradient of one batch at the present weights, penalties included; nothing is updated but
+    // the running moments.
+    virtual void gradient(TrainCall& call, bool training, void* flat, void* raw, int threads,
+                          const Poll& poll) = 0;
+    // Raw outputs. May be called from several threads at once, as long as nobody trains or imports.
+    // False: a category code was outside its embedding's table.
+    virtual bool predict(const void* X, std::int64_t x_stride, std::int64_t count, void* raw,
                          int threads) = 0;
-    // True, once, if a category code was outside its embedding's table.
-    virtual bool bad_code() = 0;
 };
 
 struct MathProbe {
@@ -46,7 +55,8 @@ struct MathProbe {
 struct Isa {
     const char* name;
     bool (*supported)();
-    std::unique_ptr<Engine> (*make)(const Program&, bool double_precision);
+    // `learns` false: for predictions only, without slots and transposes.
+    std::unique_ptr<Engine> (*make)(const Program&, bool double_precision, bool learns);
     std::vector<std::string> (*activations)();
     std::vector<std::string> (*losses)();
     std::vector<std::string> (*optimizers)();

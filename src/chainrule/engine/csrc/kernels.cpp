@@ -26,9 +26,10 @@ static bool supported() {
 #endif
 }
 
-static std::unique_ptr<chainrule::Engine> make(const Program& program, bool double_precision) {
-    if (double_precision) return std::make_unique<Executor<double>>(program);
-    return std::make_unique<Executor<float>>(program);
+static std::unique_ptr<chainrule::Engine> make(const Program& program, bool double_precision,
+                                               bool learns) {
+    if (double_precision) return std::make_unique<Executor<double>>(program, learns);
+    return std::make_unique<Executor<float>>(program, learns);
 }
 
 // Best rate of `multiply` on one thread for C (m x n) = A (m x k) B, in FLOP per second.

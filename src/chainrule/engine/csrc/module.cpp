@@ -1,6 +1,12 @@
 // The Python binding: programs in, vectors in and out, long calls without the GIL.
+//
+// Decisions
+// a) The arrays of a pass come as addresses in a dict: native.py has checked type, shape and layout,
+//    and keeps them alive during the call. One dict a pass is cheap.
+// b) A prediction may be one row, so its two arrays come as buffers, checked here: that costs a
+//    tenth of asking NumPy for their addresses.
+// c) The GIL is released for whatever takes longer than releasing it.
 #include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -81,7 +87,8 @@ Program read_program(const nb::dict& from) {
         program.parameters.push_back({field<std::string>(p, "name"), field<std::int64_t>(p, "rows"),
                                       field<std::int64_t>(p, "columns"),
                                       field<double>(p, "rate_factor"),
-                                      field<double>(p, "decay_factor"), field<bool>(p, "penalised")});
+                                      field<double>(p, "decay_factor"), field<bool>(p, "penalised"),
+                                      field<std::vector<double>>(p, "start")});
     for (auto node : field<nb::list>(from, "nodes")) program.nodes.push_back(read_node(node));
     for (auto penalty : field<nb::list>(from, "penalties"))
         program.penalties.push_back(read_penalty(penalty));
@@ -98,43 +105,79 @@ Program read_program(const nb::dict& from) {
     return program;
 }
 
-// Arrays come as integers (addresses): native.py has checked type, shape and layout, and keeps them
-// alive during the call. Building an ndarray view for each would cost more than a small step.
 template <class P>
 P* address(std::uintptr_t at) {
     return reinterpret_cast<P*>(at);
 }
 
+// The memory of an array, held while this object lives.
+class Buffer {
+   public:
+    Buffer(const nb::handle& array, int flags) {
+        if (PyObject_GetBuffer(array.ptr(), &view_, flags) != 0) throw nb::python_error();
+    }
+    Buffer(const Buffer&) = delete;
+    Buffer& operator=(const Buffer&) = delete;
+    ~Buffer() { PyBuffer_Release(&view_); }
+
+    const Py_buffer& operator*() const { return view_; }
+
+    // True if the elements of each row stand side by side, and the rows a whole number of elements
+    // apart, as the engine reads them.
+    bool rows() const {
+        Py_ssize_t wanted = view_.itemsize;
+        for (int axis = view_.ndim - 1; axis > 0; --axis) {
+            if (view_.shape[axis] != 1 && view_.strides[axis] != wanted) return false;
+            wanted *= view_.shape[axis];
+        }
+        return view_.ndim > 0 && view_.strides[0] % view_.itemsize == 0 &&
+               reinterpret_cast<std::uintptr_t>(view_.buf) % static_cast<std::size_t>(view_.itemsize) == 0;
+    }
+
+   private:
+    Py_buffer view_;
+};
+
 struct PyEngine {
     std::unique_ptr<chainrule::Engine> engine;
 
-    PyEngine(const nb::dict& program, const std::string& set, bool double_precision)
-        : engine(find_set(set).make(read_program(program), double_precision)) {}
+    PyEngine(const nb::dict& program, const std::string& set, bool double_precision, bool learns)
+        : engine(find_set(set).make(read_program(program), double_precision, learns)) {}
 };
 
-struct PollContext {
+// What a long call asks of Python, with the GIL for that moment.
+struct Caller {
     nb::handle callback;
-    bool failed = false;
-    nb::python_error* error = nullptr;
-};
+    bool failed = false;  // Python's error is set
 
-// Runs with the GIL for a moment: signals first, then the caller's own function.
-bool ask(void* context, std::int64_t done) {
-    nb::gil_scoped_acquire locked;
-    auto* poll = static_cast<PollContext*>(context);
-    if (PyErr_CheckSignals() != 0) {
-        poll->failed = true;
-        return false;
+    static bool alive(void* context) {
+        nb::gil_scoped_acquire locked;
+        return static_cast<Caller*>(context)->no_signal();
     }
-    if (poll->callback.is_none()) return true;
-    try {
-        return nb::cast<bool>(poll->callback(done));
-    } catch (nb::python_error& error) {
-        error.restore();
-        poll->failed = true;
-        return false;
+
+    static bool go_on(void* context, std::int64_t done) {
+        nb::gil_scoped_acquire locked;
+        auto* caller = static_cast<Caller*>(context);
+        return caller->no_signal() && caller->called_back(done);
     }
-}
+
+    chainrule::Poll poll() { return {go_on, alive, this}; }
+
+   private:
+    bool no_signal() {
+        failed = failed || PyErr_CheckSignals() != 0;
+        return !failed;
+    }
+
+    bool called_back(std::int64_t done) {
+        if (callback.is_none()) return true;
+        PyObject* answer = PyObject_CallFunction(callback.ptr(), "L", static_cast<long long>(done));
+        const int truth = answer == nullptr ? -1 : PyObject_IsTrue(answer);
+        Py_XDECREF(answer);
+        failed = truth < 0;
+        return truth > 0;
+    }
+};
 
 chainrule::TrainCall read_call(const nb::dict& from) {
     chainrule::TrainCall call;
@@ -154,10 +197,65 @@ chainrule::TrainCall read_call(const nb::dict& from) {
     call.factors = address<double>(field<std::uintptr_t>(from, "factors"));
     call.optimizer_numbers = address<double>(field<std::uintptr_t>(from, "optimizer_numbers"));
     call.optimizer_width = field<std::int64_t>(from, "optimizer_width");
+    call.pulse_seconds = field<double>(from, "pulse_seconds");
     call.objectives = address<double>(field<std::uintptr_t>(from, "objectives"));
     call.data = address<double>(field<std::uintptr_t>(from, "data"));
     call.norms = address<double>(field<std::uintptr_t>(from, "norms"));
     return call;
+}
+
+// Weights and slots to their addresses, and `state` into `fields`, in one call that no signal and no
+// other thread can divide.
+void export_state(const PyEngine& self, const std::vector<std::uintptr_t>& vectors,
+                  std::uintptr_t running, const nb::dict& fields, const nb::dict& state) {
+    for (std::size_t k = 0; k < vectors.size(); ++k)
+        self.engine->export_vector(static_cast<int>(k) - 1, address<void>(vectors[k]));
+    self.engine->export_running(address<void>(running));
+    if (PyDict_Update(fields.ptr(), state.ptr()) != 0) throw nb::python_error();
+}
+
+nb::object train(PyEngine& self, const nb::dict& from, int threads, const nb::object& callback) {
+    chainrule::TrainCall call = read_call(from);
+    Caller caller{callback};
+    {
+        nb::gil_scoped_release unlocked;
+        self.engine->train(call, threads, caller.poll());
+    }
+    if (caller.failed) throw nb::python_error();
+    return nb::make_tuple(call.done, call.finite, call.intact, call.bad_code);
+}
+
+// Returns whether all category codes were good.
+bool gradient(PyEngine& self, const nb::dict& from, bool training, std::uintptr_t flat,
+              std::uintptr_t raw, int threads) {
+    chainrule::TrainCall call = read_call(from);
+    Caller caller{nb::none()};
+    {
+        nb::gil_scoped_release unlocked;
+        self.engine->gradient(call, training, address<void>(flat), address<void>(raw), threads,
+                              caller.poll());
+    }
+    if (caller.failed) throw nb::python_error();
+    return !call.bad_code;
+}
+
+// Returns whether all category codes were good, or None if X must be laid out in rows first.
+nb::object predict(PyEngine& self, const nb::handle& X, const nb::handle& raw, int threads,
+                   bool release) {
+    const Buffer from(X, PyBUF_STRIDES), to(raw, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE);
+    if (!from.rows()) return nb::none();
+    const Py_buffer& view = *from;
+    const auto stride = static_cast<std::int64_t>(view.strides[0] / view.itemsize);
+    const auto run = [&] {
+        return self.engine->predict(view.buf, stride, view.shape[0], (*to).buf, threads);
+    };
+    if (!release) return nb::bool_(run());
+    bool good;
+    {
+        nb::gil_scoped_release unlocked;
+        good = run();
+    }
+    return nb::bool_(good);
 }
 
 }  // namespace
@@ -181,12 +279,10 @@ NB_MODULE(_engine, m) {
     });
 
     nb::class_<PyEngine>(m, "Engine")
-        .def(nb::init<const nb::dict&, const std::string&, bool>())
+        .def(nb::init<const nb::dict&, const std::string&, bool, bool>(), nb::arg("program"),
+             nb::arg("instruction_set"), nb::arg("double_precision"), nb::arg("learns"))
         .def("import_vector", [](PyEngine& self, int which, std::uintptr_t flat) {
             self.engine->import_vector(which, address<void>(flat));
-        })
-        .def("export_vector", [](const PyEngine& self, int which, std::uintptr_t flat) {
-            self.engine->export_vector(which, address<void>(flat));
         })
         .def("import_running", [](PyEngine& self, std::uintptr_t flat) {
             self.engine->import_running(address<void>(flat));
@@ -194,26 +290,13 @@ NB_MODULE(_engine, m) {
         .def("export_running", [](const PyEngine& self, std::uintptr_t flat) {
             self.engine->export_running(address<void>(flat));
         })
-        .def("train", [](PyEngine& self, const nb::dict& from, int threads, const nb::object& poll) {
-            chainrule::TrainCall call = read_call(from);
-            PollContext context{poll};
-            {
-                nb::gil_scoped_release unlocked;
-                self.engine->train(call, threads, {ask, &context});
-            }
-            if (context.failed) throw nb::python_error();
-            return nb::make_tuple(call.done, call.finite);
-        }, nb::arg("call"), nb::arg("threads"), nb::arg("poll").none())
-        .def("gradient", [](PyEngine& self, const nb::dict& from, bool training, std::uintptr_t flat,
-                            std::uintptr_t raw, int threads) {
-            chainrule::TrainCall call = read_call(from);
-            nb::gil_scoped_release unlocked;
-            self.engine->gradient(call, training, address<void>(flat), address<void>(raw), threads);
+        .def("export_state", &export_state)
+        .def("holds", [](const PyEngine& self, const nb::handle& weights, const nb::handle& running) {
+            const Buffer first(weights, PyBUF_C_CONTIGUOUS), second(running, PyBUF_C_CONTIGUOUS);
+            return self.engine->holds((*first).buf, (*second).buf);
         })
-        .def("predict", [](PyEngine& self, std::uintptr_t X, std::int64_t stride, std::int64_t count,
-                           std::uintptr_t raw, int threads) {
-            nb::gil_scoped_release unlocked;
-            self.engine->predict(address<void>(X), stride, count, address<void>(raw), threads);
-        })
-        .def("bad_code", [](PyEngine& self) { return self.engine->bad_code(); });
+        .def("finite", [](const PyEngine& self) { return self.engine->finite(); })
+        .def("train", &train, nb::arg("call"), nb::arg("threads"), nb::arg("poll").none())
+        .def("gradient", &gradient)
+        .def("predict", &predict);
 }

@@ -1,10 +1,12 @@
 // Scaled dot-product attention, sample by sample and head by head.
 //
 // Sequences are short here (a table's columns), so each head's matrices are copied into a small
-// scratch of their own, where rows are contiguous and padded, and the products run on that.
+// scratch of their own, where rows are contiguous and padded, and the products run on that. Each
+// member of the team has one, whose padding nobody ever writes.
 #pragma once
 
 #include <limits>
+#include <utility>
 
 #include "node.hpp"
 #include "vmath.hpp"
@@ -27,76 +29,82 @@ struct AttendNode final : Node<T> {
                 vectors_of<T>(width) * Lanes<T>::count};
     }
 
-    // extra[0]: the weights A of every sample and head.
+    // extra: the weights A of every sample and head, then a scratch for each member of the team.
     void reserve(Workspace<T>& ws) const override {
         const Shape s = shape(ws);
-        ws.extra[this->number].push_back(allocate<T>(ws.capacity * heads() * s.length * s.ld_length));
+        auto& extra = ws.extra[this->number];
+        extra.push_back(allocate<T>(ws.capacity * heads() * s.length * s.ld_length));
+        for (int member = 0; member < ws.members; ++member)
+            extra.push_back(allocate<T>(Head::elements(s)));
     }
 
-    void forward(Workspace<T>& ws, const Member&, Range samples) const override {
+    void forward(Workspace<T>& ws, const Member& member, Range samples) const override {
         const Shape s = shape(ws);
-        Scratch q(s.length, s.ld_width), v(s.length, s.ld_width), kt(s.width, s.ld_length),
-            z(s.length, s.ld_width);
+        const Head h = scratch(ws, member, s);
         for (std::size_t sample = samples.first; sample < samples.last; ++sample)
             for (std::size_t head = 0; head < heads(); ++head) {
                 T* A = weights(ws, s, sample, head);
-                copy_in(this->in(ws, 0), s, sample, head, q.data());
-                copy_transposed(this->in(ws, 1), s, sample, head, kt.data());
-                copy_in(this->in(ws, 2), s, sample, head, v.data());
-                small_product(q.data(), s.ld_width, kt.data(), s.ld_length, A, s.ld_length, s.length,
+                copy_in(this->in(ws, 0), s, sample, head, h.q);
+                copy_transposed(this->in(ws, 1), s, sample, head, h.turned);
+                copy_in(this->in(ws, 2), s, sample, head, h.k);
+                small_product(h.q, s.ld_width, h.turned, s.ld_length, A, s.ld_length, s.length,
                               s.width, s.ld_length);
                 soften(s, A);
-                small_product(A, s.ld_length, v.data(), s.ld_width, z.data(), s.ld_width, s.length,
-                              s.length, s.ld_width);
-                copy_out(this->out(ws).value, this->out(ws), s, sample, head, z.data(), false);
+                small_product(A, s.ld_length, h.k, s.ld_width, h.d, s.ld_width, s.length, s.length,
+                              s.ld_width);
+                copy_out(this->out(ws).value, this->out(ws), s, sample, head, h.d, false);
             }
     }
 
-    void backward(Workspace<T>& ws, const Member&, Range samples) const override {
+    void backward(Workspace<T>& ws, const Member& member, Range samples) const override {
         const Shape s = shape(ws);
-        Heads h(s);
+        const Head h = scratch(ws, member, s);
         for (std::size_t sample = samples.first; sample < samples.last; ++sample)
             for (std::size_t head = 0; head < heads(); ++head) one_head(ws, s, sample, head, h);
     }
 
    private:
-    struct Scratch {
-        Memory<T> memory;
-        Scratch(std::size_t rows, std::size_t ld) : memory(allocate<T>(rows * ld)) {}
-        T* data() const { return memory.get(); }
+    // One head of one sample: rows of Q, K (or V), dZ, d; K or V turned; A turned; dS and dS turned.
+    struct Head {
+        T *q, *k, *dz, *d, *turned, *at, *ds, *dst;
+
+        Head(const Shape& s, T* memory) {
+            for (T** part : {&q, &k, &dz, &d}) *part = std::exchange(memory, memory + s.length * s.ld_width);
+            turned = std::exchange(memory, memory + s.width * s.ld_length);
+            for (T** part : {&at, &ds, &dst}) *part = std::exchange(memory, memory + s.length * s.ld_length);
+        }
+        static std::size_t elements(const Shape& s) {
+            return 4 * s.length * s.ld_width + (s.width + 3 * s.length) * s.ld_length;
+        }
     };
 
-    struct Heads {
-        Scratch q, k, vt, dz, ds, dst, at, d;
-        explicit Heads(const Shape& s)
-            : q(s.length, s.ld_width), k(s.length, s.ld_width), vt(s.width, s.ld_length),
-              dz(s.length, s.ld_width), ds(s.length, s.ld_length), dst(s.length, s.ld_length),
-              at(s.length, s.ld_length), d(s.length, s.ld_width) {}
-    };
+    Head scratch(const Workspace<T>& ws, const Member& member, const Shape& s) const {
+        return Head(s, ws.extra[this->number][1 + static_cast<std::size_t>(member.number)].get());
+    }
 
     void one_head(Workspace<T>& ws, const Shape& s, std::size_t sample, std::size_t head,
-                  const Heads& h) const {
+                  const Head& h) const {
         const T* A = weights(ws, s, sample, head);
-        copy_in(this->in(ws, 0), s, sample, head, h.q.data());
-        copy_in(this->in(ws, 1), s, sample, head, h.k.data());
-        copy_transposed(this->in(ws, 2), s, sample, head, h.vt.data());
+        copy_in(this->in(ws, 0), s, sample, head, h.q);
+        copy_in(this->in(ws, 1), s, sample, head, h.k);
+        copy_transposed(this->in(ws, 2), s, sample, head, h.turned);
         Tensor<T> dZ = this->out(ws);
         dZ.value = dZ.gradient;
-        copy_in(dZ, s, sample, head, h.dz.data());
-        small_product(h.dz.data(), s.ld_width, h.vt.data(), s.ld_length, h.ds.data(), s.ld_length,
-                      s.length, s.width, s.ld_length);
-        harden(s, A, h.ds.data());
-        flip(A, h.at.data(), s);
-        flip(h.ds.data(), h.dst.data(), s);
-        small_product(h.ds.data(), s.ld_length, h.k.data(), s.ld_width, h.d.data(), s.ld_width,
-                      s.length, s.length, s.ld_width);
-        give_head(ws, 0, s, sample, head, h.d.data());
-        small_product(h.dst.data(), s.ld_length, h.q.data(), s.ld_width, h.d.data(), s.ld_width,
-                      s.length, s.length, s.ld_width);
-        give_head(ws, 1, s, sample, head, h.d.data());
-        small_product(h.at.data(), s.ld_length, h.dz.data(), s.ld_width, h.d.data(), s.ld_width,
-                      s.length, s.length, s.ld_width);
-        give_head(ws, 2, s, sample, head, h.d.data());
+        copy_in(dZ, s, sample, head, h.dz);
+        small_product(h.dz, s.ld_width, h.turned, s.ld_length, h.ds, s.ld_length, s.length, s.width,
+                      s.ld_length);
+        harden(s, A, h.ds);
+        flip(A, h.at, s);
+        flip(h.ds, h.dst, s);
+        small_product(h.ds, s.ld_length, h.k, s.ld_width, h.d, s.ld_width, s.length, s.length,
+                      s.ld_width);
+        give_head(ws, 0, s, sample, head, h.d);
+        small_product(h.dst, s.ld_length, h.q, s.ld_width, h.d, s.ld_width, s.length, s.length,
+                      s.ld_width);
+        give_head(ws, 1, s, sample, head, h.d);
+        small_product(h.at, s.ld_length, h.dz, s.ld_width, h.d, s.ld_width, s.length, s.length,
+                      s.ld_width);
+        give_head(ws, 2, s, sample, head, h.d);
     }
 
     T* weights(const Workspace<T>& ws, const Shape& s, std::size_t sample, std::size_t head) const {

@@ -9,35 +9,18 @@
 //    a parameter are added up in the order of units, so their bits do not depend on threads either.
 #pragma once
 
-#include <cstdlib>
 #include <memory>
-#include <new>
 #include <vector>
 
 #include "gemm.hpp"
+#include "memory.hpp"
 #include "optimizers.hpp"
 #include "program.hpp"
+#include "spectral.hpp"
 
 namespace CR_ISA {
 
 constexpr std::size_t kUnitRows = 16;
-
-struct Freed {
-    void operator()(void* memory) const { std::free(memory); }
-};
-
-template <class T>
-using Memory = std::unique_ptr<T[], Freed>;
-
-// Zeroed memory on a cache line's boundary.
-template <class T>
-Memory<T> allocate(std::size_t count) {
-    const std::size_t bytes = (count * sizeof(T) + 127) / 64 * 64;
-    void* memory = std::aligned_alloc(64, bytes);
-    if (memory == nullptr) throw std::bad_alloc();
-    std::memset(memory, 0, bytes);
-    return Memory<T>(static_cast<T*>(memory));
-}
 
 enum class Storage { panels, rows };
 
@@ -50,6 +33,8 @@ struct Parameter {
     Memory<T> w, wt, g;
     std::vector<Memory<T>> slots;
     std::vector<UnitSums> sums;
+    std::vector<double> clipped;  // squares of each unit's gradient between two clippings
+    TopSingular* top = nullptr;  // where a spectral penalty wants it
 
     Parameter(const chainrule::ParameterInfo& what, Storage how, bool needs_transpose, int slot_count)
         : info(what),
@@ -64,6 +49,7 @@ struct Parameter {
         if (transposed) wt = allocate<T>(panel_elements<T>(columns, rows) + kSpare);
         for (int slot = 0; slot < slot_count; ++slot) slots.push_back(allocate<T>(elements + kSpare));
         sums.resize(units());
+        clipped.resize(units());
     }
 
     std::size_t units() const { return (rows + kUnitRows - 1) / kUnitRows; }
@@ -83,6 +69,21 @@ struct Parameter {
         each_run([&](std::size_t row, std::size_t column, std::size_t count) {
             std::memcpy(flat + row * columns + column, kept + place(row, column), count * sizeof(T));
         });
+    }
+
+    // True if `kept` has the bits of `flat`.
+    bool equal(const T* flat, const T* kept) const {
+        bool same = true;
+        each_run([&](std::size_t row, std::size_t column, std::size_t count) {
+            same &= equal_bits(kept + place(row, column), flat + row * columns + column, count);
+        });
+        return same;
+    }
+
+    bool finite() const {
+        Vec<T> sum{};
+        for (std::size_t i = 0; i < elements; i += Lanes<T>::count) sum += load(w.get() + i) * T(0);
+        return lane_sum<T>(sum) == 0;
     }
 
     // Rewrites the transpose of rows [first, last), first being a multiple of kUnitRows.
@@ -105,6 +106,16 @@ struct Parameter {
 
    private:
     static constexpr std::size_t kSpare = 64;
+
+    static bool equal_bits(const T* a, const T* b, std::size_t count) {
+        constexpr std::size_t L = Lanes<T>::count;
+        if (count % L != 0) return std::memcmp(a, b, count * sizeof(T)) == 0;
+        IVec<T> difference{};
+        for (std::size_t i = 0; i < count; i += L)
+            difference |= bits<IVec<T>>(load(a + i)) ^ bits<IVec<T>>(load(b + i));
+        const IVec<T> none{};
+        return std::memcmp(&difference, &none, sizeof none) == 0;
+    }
 
     // Calls body(row, column, count) for each run of elements that are neighbours in both orders.
     template <class Body>

@@ -4,19 +4,23 @@
 // a) A job is a whole pass over the data, not one product: the threads stay in it and meet twice a
 //    step, so waking up costs nothing per step. Between jobs the workers sleep.
 // b) Waiting spins for a short while and then yields, so that more threads than cores still move.
-// c) A forked child has no workers. The pool notices the new process and makes its own.
+// c) One job at a time has the workers. A second caller does not wait for them: it does its job
+//    alone, which gives the same bits. So nobody can lock up, whoever calls whom from where.
+// d) A forked child has no workers; it forgets the pool, and makes its own when it needs one.
+// e) Where no more threads can be made, the team is smaller. That, too, gives the same bits.
 #pragma once
 
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
-#include <functional>
-#include <memory>
 #include <mutex>
+#include <exception>
 #include <thread>
 #include <vector>
-
-#include <sched.h>
-#include <unistd.h>
 
 namespace chainrule {
 
@@ -55,85 +59,102 @@ class Barrier {
     alignas(64) std::atomic<unsigned> turn_{0};
 };
 
+// What the threads of a team call, with their numbers. It must not throw.
+class Job {
+   public:
+    template <class Body>
+    explicit Job(const Body& body)
+        : body_(&body), call_([](const void* of, int number) noexcept {
+              (*static_cast<const Body*>(of))(number);
+          }) {}
+
+    void operator()(int number) const { call_(body_, number); }
+
+   private:
+    const void* body_;
+    void (*call_)(const void*, int) noexcept;
+};
+
 class Pool {
    public:
-    // The job is called with the number of the thread, 0 for the caller. One job at a time: a second
-    // caller waits.
-    using Job = std::function<void(int)>;
+    static Pool& of_process() {
+        Pool* pool = current_.load(std::memory_order_acquire);
+        if (pool != nullptr) return *pool;
+        Pool* made = new Pool;
+        if (current_.compare_exchange_strong(pool, made, std::memory_order_acq_rel)) return *made;
+        delete made;
+        return *pool;
+    }
 
-    void run(int threads, const Job& job) {
-        if (threads <= 1) {
-            job(0);
-            return;
+    // Takes the workers for one caller, unless another has them.
+    bool take() { return !taken_.exchange(true, std::memory_order_acquire); }
+    void give_back() { taken_.store(false, std::memory_order_release); }
+
+    // Makes workers up to a number, and returns how many there are. Call it between take and give.
+    int grow(int workers) {
+        while (static_cast<int>(workers_.size()) < workers) {
+            try {
+                add_worker();
+            } catch (const std::exception&) {
+                break;
+            }
         }
-        std::lock_guard<std::mutex> one_at_a_time(busy_);
-        grow(threads - 1);
+        return std::min(workers, static_cast<int>(workers_.size()));
+    }
+
+    // The caller is number 0 of the team.
+    void run(int workers, const Job& job) {
         {
             std::lock_guard<std::mutex> guard(mutex_);
             job_ = &job;
-            wanted_ = threads - 1;
-            left_ = threads - 1;
+            wanted_ = left_ = workers;
             ++generation_;
         }
         wake_.notify_all();
         job(0);
         std::unique_lock<std::mutex> guard(mutex_);
         done_.wait(guard, [&] { return left_ == 0; });
-        job_ = nullptr;
-    }
-
-    ~Pool() { stop(); }
-
-    // The pool of this process. A child made by fork gets a new one; the old one's threads do not
-    // exist there, so it is left alone rather than joined.
-    static Pool& of_process() {
-        static std::mutex guard;
-        static Pool* pool = nullptr;
-        static pid_t owner = 0;
-        std::lock_guard<std::mutex> lock(guard);
-        if (owner != getpid()) {
-            pool = new Pool;
-            owner = getpid();
-        }
-        return *pool;
     }
 
    private:
-    void grow(int workers) {
-        while (static_cast<int>(workers_.size()) < workers) {
-            const int number = static_cast<int>(workers_.size());
-            const unsigned long seen = generation_;
-            workers_.emplace_back([this, number, seen] { work(number, seen); });
+    Pool() = default;
+
+    // Signals are the business of the threads that Python knows.
+    void add_worker() {
+        sigset_t all, before;
+        sigfillset(&all);
+        workers_.reserve(workers_.size() + 1);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        try {
+            workers_.emplace_back(&Pool::work, this, static_cast<int>(workers_.size()), generation_);
+        } catch (...) {
+            pthread_sigmask(SIG_SETMASK, &before, nullptr);
+            throw;
         }
+        pthread_sigmask(SIG_SETMASK, &before, nullptr);
     }
 
+    // Never ends: the process ends with its workers asleep.
     void work(int number, unsigned long seen) {
+        std::unique_lock<std::mutex> guard(mutex_);
         for (;;) {
-            const Job* job = nullptr;
-            {
-                std::unique_lock<std::mutex> guard(mutex_);
-                wake_.wait(guard, [&] { return ending_ || generation_ != seen; });
-                if (ending_) return;
-                seen = generation_;
-                if (number < wanted_) job = job_;
-            }
-            if (job == nullptr) continue;
+            wake_.wait(guard, [&] { return generation_ != seen; });
+            seen = generation_;
+            if (number >= wanted_) continue;
+            const Job* job = job_;
+            guard.unlock();
             (*job)(number + 1);
-            std::lock_guard<std::mutex> guard(mutex_);
+            guard.lock();
             if (--left_ == 0) done_.notify_one();
         }
     }
 
-    void stop() {
-        {
-            std::lock_guard<std::mutex> guard(mutex_);
-            ending_ = true;
-        }
-        wake_.notify_all();
-        for (std::thread& worker : workers_) worker.join();
-    }
+    static void forget() { current_.store(nullptr, std::memory_order_relaxed); }
 
-    std::mutex busy_;
+    static inline std::atomic<Pool*> current_{nullptr};
+    static inline const int watching_fork_ = pthread_atfork(nullptr, nullptr, &Pool::forget);
+
+    std::atomic<bool> taken_{false};
     std::mutex mutex_;
     std::condition_variable wake_;
     std::condition_variable done_;
@@ -142,7 +163,38 @@ class Pool {
     int wanted_ = 0;
     int left_ = 0;
     unsigned long generation_ = 0;
-    bool ending_ = false;
+};
+
+// The threads of one call: the caller, and workers where they are free and wanted.
+class Team {
+   public:
+    explicit Team(int wanted) {
+        if (wanted <= 1) return;
+        Pool& pool = Pool::of_process();
+        if (!pool.take()) return;
+        pool_ = &pool;
+        workers_ = pool.grow(wanted - 1);
+    }
+    Team(const Team&) = delete;
+    Team& operator=(const Team&) = delete;
+    ~Team() {
+        if (pool_ != nullptr) pool_->give_back();
+    }
+
+    int size() const { return workers_ + 1; }
+
+    template <class Body>
+    void run(const Body& body) const {
+        const Job job(body);
+        if (workers_ == 0)
+            job(0);
+        else
+            pool_->run(workers_, job);
+    }
+
+   private:
+    Pool* pool_ = nullptr;
+    int workers_ = 0;
 };
 
 }  // namespace chainrule

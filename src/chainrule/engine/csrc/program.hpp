@@ -26,6 +26,7 @@ struct ParameterInfo {
     double rate_factor = 1.0;
     double decay_factor = 1.0;
     bool penalised = false;
+    std::vector<double> start;  // of power iteration, where a spectral penalty needs it
 };
 
 // One input's gradient: where it goes, whether a gradient is there already, whether it is wanted.
@@ -65,7 +66,6 @@ struct Program {
     bool mean_reduction = true;
     std::string optimizer;
     std::vector<double> optimizer_numbers;
-    std::int64_t slots = 0;
     std::vector<PenaltyInfo> penalties;  // objective penalties and projections
     std::vector<PenaltyInfo> clippings;
 };
@@ -89,12 +89,16 @@ struct TrainCall {
     // Where an optimizer's numbers change with the step: one row a step, or null.
     const double* optimizer_numbers = nullptr;
     std::int64_t optimizer_width = 0;
+    double pulse_seconds = 0.05;  // least time between two questions to Python
     // Results.
     double* objectives = nullptr;  // one a step
     double* data = nullptr;
     double* norms = nullptr;
-    std::int64_t done = 0;
-    bool finite = true;
+    std::int64_t done = 0;   // steps whose objective and gradient were finite
+    bool finite = true;      // false: the step after those was not
+    bool intact = true;      // false: the weights are those after the step that was not finite
+    bool bad_code = false;   // a category code was outside its embedding's table
+    bool abandoned = false;  // broken off within a step: the weights are of no use
 };
 
 }  // namespace chainrule

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <algorithm>
+#include <type_traits>
 
 #include "node.hpp"
 
@@ -33,28 +34,52 @@ enum class Purpose { update, collect, apply };
 template <class T>
 class UnitWork {
    public:
-    UnitWork(const Workspace<T>& ws, UpdateFunction<T> update, Purpose purpose, T* scratch)
-        : ws_(ws), update_(update), purpose_(purpose), scratch_(scratch) {}
+    UnitWork(const Workspace<T>& ws, UpdateFunction<T> update, double spectral, Purpose purpose,
+             T* scratch)
+        : ws_(ws), update_(update), spectral_(spectral), purpose_(purpose), scratch_(scratch) {}
 
     void run(const Source<T>& source, std::size_t unit, const UpdateRule<T>& rule) {
         Parameter<T>& p = *source.parameter;
         const std::size_t first = unit * kUnitRows;
         const std::size_t last = std::min(first + kUnitRows, p.rows);
         VectorSums<T> sums;
-        if (p.storage == Storage::panels)
-            panels(source, first, last, rule, sums);
-        else
-            rows(source, first, last, rule, sums);
+        each_run(source, first, last, [&](std::size_t at, std::size_t count) {
+            spend(p, at, count, rule, sums);
+        });
         if (purpose_ != Purpose::apply) {
             p.sums[unit] = UnitSums{};
             sums.into(p.sums[unit], rule.l1 != 0 || rule.l2 != 0);
+            if (std::is_same_v<T, float> && !std::isfinite(p.sums[unit].squares))
+                p.sums[unit].squares = squares(source, first, last);
         }
         if (purpose_ != Purpose::collect) p.transpose_rows(first, last);
     }
 
    private:
-    void panels(const Source<T>& source, std::size_t first, std::size_t last,
-                const UpdateRule<T>& rule, VectorSums<T>& sums) {
+    // The squares of a gradient whose squares float32 cannot hold. (The penalties' part of it is
+    // left out: the weights that it came from are gone, and it is small beside such a gradient.)
+    [[gnu::cold, gnu::noinline]] double squares(const Source<T>& source, std::size_t first,
+                                                 std::size_t last) {
+        double sum = 0;
+        each_run(source, first, last, [&](std::size_t, std::size_t count) {
+            for (std::size_t i = 0; i < count; ++i)
+                sum += static_cast<double>(scratch_[i]) * static_cast<double>(scratch_[i]);
+        });
+        return sum;
+    }
+
+    // Makes the gradient of rows [first, last) in the scratch, run after run, and calls
+    // body(place, count) for each.
+    template <class Body>
+    void each_run(const Source<T>& source, std::size_t first, std::size_t last, const Body& body) {
+        if (source.parameter->storage == Storage::panels)
+            panels(source, first, last, body);
+        else
+            rows(source, first, last, body);
+    }
+
+    template <class Body>
+    void panels(const Source<T>& source, std::size_t first, std::size_t last, const Body& body) {
         constexpr std::size_t L = Lanes<T>::count;
         const Tensor<T>& X = ws_.tensors[source.X];
         const Tensor<T>& Z = ws_.tensors[source.Z];
@@ -68,22 +93,35 @@ class UnitWork {
             std::size_t row = first;
             for (std::size_t tile = 0; tile < heights.tiles; ++tile) {
                 const int height = heights.of(tile);
-                const std::size_t at = p.place(row, v * L);
-                if (purpose_ != Purpose::apply)
+                if (purpose_ != Purpose::apply) {
                     tiles[height - 1](batch, X.value + row, X.ld, Z.gradient + v * L, Z.ld, scratch_,
                                       wide * L, First::zero, nullptr);
-                spend(p, at, height * wide * L, rule, sums);
+                    if (p.top != nullptr) add_top(p, row, height, v * L, wide * L);
+                }
+                body(p.place(row, v * L), height * wide * L);
                 row += height;
             }
         }
     }
 
-    void rows(const Source<T>& source, std::size_t first, std::size_t last,
-              const UpdateRule<T>& rule, VectorSums<T>& sums) {
+    template <class Body>
+    void rows(const Source<T>& source, std::size_t first, std::size_t last, const Body& body) {
         const Parameter<T>& p = *source.parameter;
-        if (purpose_ != Purpose::apply)
+        if (purpose_ != Purpose::apply) {
             source.node->gradient(ws_, source.which, first, last, scratch_);
-        spend(p, p.place(first, 0), (last - first) * p.ld, rule, sums);
+            if (p.top != nullptr) add_top(p, first, last - first, 0, p.ld);
+        }
+        body(p.place(first, 0), (last - first) * p.ld);
+    }
+
+    // The spectral penalty's gradient, strength u v^T, for a block of rows and columns.
+    [[gnu::cold, gnu::noinline]] void add_top(const Parameter<T>& p, std::size_t row, std::size_t rows, std::size_t column,
+                 std::size_t columns) {
+        const std::size_t inside = std::min(columns, p.columns - column);
+        for (std::size_t i = 0; i < rows; ++i)
+            for (std::size_t j = 0; j < inside; ++j)
+                scratch_[i * columns + j] +=
+                    static_cast<T>(spectral_ * (p.top->u()[row + i] * p.top->v()[column + j]));
     }
 
     void spend(const Parameter<T>& p, std::size_t at, std::size_t count, const UpdateRule<T>& rule,
@@ -102,6 +140,7 @@ class UnitWork {
 
     const Workspace<T>& ws_;
     UpdateFunction<T> update_;
+    double spectral_;
     Purpose purpose_;
     T* scratch_;
 };

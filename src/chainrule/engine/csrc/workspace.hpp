@@ -7,11 +7,13 @@
 #include "parameter.hpp"
 #include "pool.hpp"
 #include "program.hpp"
+#include "watch.hpp"
 
 namespace CR_ISA {
 
 using chainrule::Barrier;
 using chainrule::Program;
+using chainrule::Watch;
 
 // The samples of one thread.
 struct Range {
@@ -26,8 +28,15 @@ CR_INLINE Range share(std::size_t count, int part, int parts) {
 struct Member {
     int number, count;
     Barrier* barrier;
+    Watch* watch = nullptr;
 
     void meet() const { barrier->wait(); }
+    // Asked before each block of work; false: leave out what can be left out, but keep meeting.
+    bool working() const {
+        if (watch == nullptr) return true;
+        if (number == 0) watch->within_step();
+        return !watch->abandoned();
+    }
     Range share_of(std::size_t items) const { return share(items, number, count); }
 };
 
@@ -48,16 +57,18 @@ struct Moment {
 template <class T>
 struct Workspace {
     std::size_t capacity = 0;  // samples
+    int members = 0;           // of the largest team that it has room for
     std::size_t samples = 0;   // of the present batch
     bool training = false;
     bool learning = false;  // false: prediction, no gradients
     std::vector<Tensor<T>> tensors;
     std::vector<std::vector<Memory<T>>> extra;  // what each node keeps for its backward pass
     std::vector<Memory<T>> owned;
-    Memory<T> Y, row_weights, factors, losses;
+    Memory<T> Y, factors, losses;
     std::size_t y_ld = 0;
     Moment moment;
     std::atomic<bool> bad_code{false};
+    std::unique_ptr<Workspace> next;  // in a chain of spare ones
 
     T* own(std::size_t count) {
         owned.push_back(allocate<T>(count));

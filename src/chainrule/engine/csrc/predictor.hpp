@@ -1,0 +1,97 @@
+// Predictions: blocks of samples forward, each by one thread in a workspace of its own.
+//
+// Decisions
+// a) Blocks are independent, so nothing is shared and the team does not meet. A row's bits depend on
+//    neither its block nor its neighbours.
+// b) Workspaces are kept for the next call in slots that are taken and filled by one atomic
+//    exchange. A fork in the middle of a call leaves no lock behind in the child.
+#pragma once
+
+#include <array>
+
+#include "batch.hpp"
+
+namespace CR_ISA {
+
+constexpr std::size_t kPredictionBlock = 256;
+
+template <class T>
+class Predictor {
+   public:
+    explicit Predictor(const Network<T>& net) : net_(net) {}
+    Predictor(const Predictor&) = delete;
+    Predictor& operator=(const Predictor&) = delete;
+    ~Predictor() {
+        for (auto& slot : slots_) delete slot.load();
+    }
+
+    bool predict(const T* X, std::int64_t x_stride, std::size_t count, T* raw, int threads) {
+        const std::size_t blocks = (count + kPredictionBlock - 1) / kPredictionBlock;
+        const std::size_t most = std::min(count, kPredictionBlock), width = net_.raw_width();
+        const chainrule::Team team(static_cast<int>(std::min<std::size_t>(threads, blocks)));
+        // Taken before the team starts: a worker has nobody to tell that memory ran out.
+        std::unique_ptr<Workspace<T>> chain;
+        for (int member = 0; member < team.size(); ++member) {
+            auto ws = take(most);
+            ws->next = std::move(chain);
+            chain = std::move(ws);
+        }
+        team.run([&](int number) {
+            Workspace<T>* ws = chain.get();
+            for (int k = 0; k < number; ++k) ws = ws->next.get();
+            const Range mine = share(blocks, number, team.size());
+            for (std::size_t block = mine.first; block < mine.last; ++block) {
+                const std::size_t first = block * kPredictionBlock;
+                ws->samples = std::min(kPredictionBlock, count - first);
+                one_block(*ws, X + static_cast<std::int64_t>(first) * x_stride, x_stride,
+                          raw + first * width);
+            }
+        });
+        return give_back(std::move(chain));
+    }
+
+   private:
+    void one_block(Workspace<T>& ws, const T* X, std::int64_t x_stride, T* raw) const {
+        Barrier alone(1);
+        for (std::size_t i = 0; i < ws.samples; ++i)
+            load_sample(ws, i, X + static_cast<std::int64_t>(i) * x_stride);
+        forward(net_, ws, Member{0, 1, &alone}, {0, ws.samples});
+        copy_raw(net_, ws, raw);
+    }
+
+    std::unique_ptr<Workspace<T>> take(std::size_t samples) {
+        std::unique_ptr<Workspace<T>> ws;
+        for (auto& slot : slots_) {
+            if (slot.load(std::memory_order_relaxed) == nullptr) continue;
+            ws.reset(slot.exchange(nullptr, std::memory_order_acquire));
+            if (ws) break;
+        }
+        if (!ws) ws = std::make_unique<Workspace<T>>();
+        net_.open(*ws, samples, 1);
+        return ws;
+    }
+
+    // Returns false if a bad code was seen in one of the chain.
+    bool give_back(std::unique_ptr<Workspace<T>> chain) {
+        bool good = true;
+        while (chain) {
+            auto rest = std::move(chain->next);
+            good &= !chain->bad_code.exchange(false, std::memory_order_relaxed);
+            for (auto& slot : slots_) {
+                Workspace<T>* empty = nullptr;
+                if (slot.compare_exchange_strong(empty, chain.get(), std::memory_order_release,
+                                                 std::memory_order_relaxed)) {
+                    chain.release();
+                    break;
+                }
+            }
+            chain = std::move(rest);
+        }
+        return good;
+    }
+
+    const Network<T>& net_;
+    std::array<std::atomic<Workspace<T>*>, 64> slots_{};
+};
+
+}  // namespace CR_ISA

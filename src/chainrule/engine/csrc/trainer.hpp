@@ -1,0 +1,131 @@
+// Training: forward, loss, backward, update, step after step without leaving C++.
+//
+// Decisions
+// a) Threads share the batch by samples in the forward and backward passes, and the parameters by
+//    units of 16 weight rows in the update. They meet twice a step (and around each batch norm). No
+//    sum crosses threads: each is made by one thread in an order that their number does not touch.
+// b) Whether a step's objective is finite is known before the update, so weights survive it. Whether
+//    its gradient is finite is known only after, because nobody waits for its norm: the run ends
+//    there, and the caller repeats it up to the step before (same bits).
+#pragma once
+
+#include "updater.hpp"
+
+namespace CR_ISA {
+
+template <class T>
+class Trainer {
+   public:
+    using Call = chainrule::TrainCall;
+    using Poll = chainrule::Poll;
+
+    explicit Trainer(Network<T>& net) : net_(net), updater_(net) {}
+
+    void train(Call& call, int threads, const Poll& poll) {
+        const chainrule::Team team(threads);
+        open(std::min(call.batch, call.count), team.size(), true);
+        Barrier barrier(team.size());
+        Watch watch(poll, call.pulse_seconds);
+        const std::int64_t steps = (call.count + call.batch - 1) / call.batch;
+        team.run([&](int number) {
+            const Member member{number, team.size(), &barrier, &watch};
+            std::int64_t step = 0;
+            while (step < steps && one_step(call, step, member)) ++step;
+        });
+        end(call, watch);
+    }
+
+    void gradient(Call& call, bool training, T* flat, T* raw, int threads, const Poll& poll) {
+        const chainrule::Team team(threads);
+        open(call.count, team.size(), training);
+        updater_.keep_gradient();
+        Barrier barrier(team.size());
+        Watch watch(poll, call.pulse_seconds);
+        team.run([&](int number) {
+            const Member member{number, team.size(), &barrier, &watch};
+            pass(call, 0, member);
+            member.meet();
+            updater_.collect(ws_, call, 0, member);
+        });
+        call.data[0] = data_objective(ws_);
+        report(call, 0);
+        for (const auto& p : net_.parameters) {
+            p->export_to(p->g.get(), flat);
+            flat += p->rows * p->columns;
+        }
+        copy_raw(net_, ws_, raw);
+        end(call, watch);
+    }
+
+   private:
+    void open(std::int64_t samples, int members, bool training) {
+        net_.open(ws_, static_cast<std::size_t>(samples), members);
+        updater_.open(members);
+        ws_.training = training;
+        ws_.samples = 0;
+        stop_ = failed_ = false;
+    }
+
+    void end(Call& call, const Watch& watch) {
+        call.bad_code = ws_.bad_code.exchange(false);
+        call.abandoned = watch.abandoned();
+    }
+
+    // Returns whether to go on, the same to all members.
+    bool one_step(Call& call, std::int64_t step, const Member& member) {
+        pass(call, step, member);
+        member.meet();
+        if (failed_) return false;  // the step before: said before this meeting, heard after it
+        const double data = data_objective(ws_);
+        if (!std::isfinite(static_cast<T>(data))) {
+            if (member.number == 0) fail_before_update(call, step, data);
+            return false;
+        }
+        if (member.number == 0) call.data[step] = data;
+        updater_.update(ws_, call, step, member);
+        if (member.number == 0) stop_ = !member.watch->between_steps(step + 1);
+        member.meet();
+        if (member.number == 0) report(call, step);
+        return !stop_ && !member.watch->abandoned();
+    }
+
+    // Gather, forward, loss, backward for this member's samples.
+    void pass(const Call& call, std::int64_t step, const Member& member) {
+        const BatchRows<T> rows(net_, call, step);
+        if (member.number == 0) {
+            ws_.samples = rows.samples();
+            ws_.moment = rows.moment(step);
+        }
+        member.meet();
+        const Range mine = member.share_of(rows.samples());
+        rows.gather(ws_, mine);
+        forward(net_, ws_, member, mine);
+        loss(net_, ws_, mine);
+        backward(net_, ws_, member, mine);
+    }
+
+    void fail_before_update(Call& call, std::int64_t step, double data) const {
+        call.data[step] = call.objectives[step] = data;
+        call.norms[step] = NAN;
+        call.finite = false;
+    }
+
+    void report(Call& call, std::int64_t step) {
+        call.objectives[step] = call.data[step] + updater_.penalty(call, step);
+        call.norms[step] = std::sqrt(updater_.squared_norm());
+        failed_ = !std::isfinite(static_cast<T>(call.objectives[step])) ||
+                  !std::isfinite(call.norms[step]);
+        if (failed_)
+            call.finite = call.intact = false;
+        else
+            call.done = step + 1;
+    }
+
+    Network<T>& net_;
+    Updater<T> updater_;
+    Workspace<T> ws_;
+    bool stop_ = false;    // written by member 0 before the last meeting of a step
+    bool failed_ = false;  // written by member 0 before the second meeting of the next step
+};
+
+}  // namespace CR_ISA

@@ -1,0 +1,252 @@
+// From gradients to new weights, for all parameters: clipping, the optimizer's step, projections.
+//
+// Decisions
+// a) The work is a list of units (16 rows of a parameter) with their costs. Each member does those
+//    whose place along the list falls into its share, so the list is never written to.
+// b) Without clipping, or with clipping by value, a unit's gradient goes straight into its update.
+//    Clipping by norm needs all gradients first; several clippings act on them one after the other.
+#pragma once
+
+#include "batch.hpp"
+#include "update.hpp"
+
+namespace CR_ISA {
+
+template <class T>
+class Updater {
+   public:
+    using Call = chainrule::TrainCall;
+
+    explicit Updater(Network<T>& net) : net_(net) {
+        list_tasks();
+        const auto& clippings = net.program.clippings;
+        whole_gradient_ = clippings.size() > 1 || (clippings.size() == 1 && !by_value(clippings[0]));
+        if (clippings.size() == 1 && !whole_gradient_) cut_ = clippings[0].numbers[0];
+    }
+
+    // Makes room for a team.
+    void open(int members) {
+        while (scratch_.size() < static_cast<std::size_t>(members))
+            scratch_.push_back(allocate<T>(largest_unit_ + 64));
+        if (whole_gradient_) keep_gradient();
+    }
+
+    void keep_gradient() {
+        for (auto& p : net_.parameters)
+            if (!p->g) p->g = allocate<T>(p->elements + 64);
+    }
+
+    // The gradient of all parameters, penalties included. Ends with a meeting.
+    void collect(const Workspace<T>& ws, const Call& call, std::int64_t step, const Member& member) {
+        find_tops(member);
+        for_my_tasks(ws, rule_for(call, step), Purpose::collect, member);
+        member.meet();
+    }
+
+    // One update of all parameters. The team must meet before it reads them.
+    void update(const Workspace<T>& ws, const Call& call, std::int64_t step, const Member& member) {
+        UpdateRule<T> rule = rule_for(call, step);
+        if (whole_gradient_) {
+            collect(ws, call, step, member);
+            rule.shrink = clip(member);
+            for_my_tasks(ws, rule, Purpose::apply, member);
+        } else {
+            find_tops(member);
+            for_my_tasks(ws, rule, Purpose::update, member);
+        }
+        if (net_.max_norm > 0) {
+            member.meet();
+            project(member);
+        }
+    }
+
+    // The squared norm of the gradient before clipping.
+    double squared_norm() const {
+        double total = 0;
+        for (const auto& p : net_.parameters)
+            for (const auto& sums : p->sums) total += sums.squares;
+        return total;
+    }
+
+    // The penalties at the weights before the update.
+    double penalty(const Call& call, std::int64_t step) const {
+        const double l2 = l2_of(call, step);
+        double total = 0;
+        for (const auto& p : net_.parameters) {
+            if (!p->info.penalised) continue;
+            for (const auto& sums : p->sums) total += net_.l1 * sums.absolute + 0.5 * l2 * sums.weights;
+            if (p->top != nullptr) total += net_.spectral * p->top->value();
+        }
+        return total;
+    }
+
+   private:
+    static bool by_value(const chainrule::PenaltyInfo& clipping) { return clipping.name == "clip_value"; }
+
+    void list_tasks() {
+        double total = 0;
+        for (std::size_t s = 0; s < net_.sources.size(); ++s) {
+            const Parameter<T>& p = *net_.sources[s].parameter;
+            for (std::size_t unit = 0; unit < p.units(); ++unit) {
+                const double cost = p.storage == Storage::panels
+                                        ? static_cast<double>(kUnitRows * p.columns)
+                                        : static_cast<double>(kUnitRows + p.columns) / 4;
+                tasks_.push_back({s, unit, cost});
+                total += cost;
+            }
+            largest_unit_ = std::max(largest_unit_, kUnitRows * (p.ld + 2 * Lanes<T>::count));
+        }
+        double before = 0;
+        for (auto& task : tasks_) {
+            const double cost = task.cost;
+            task.cost = (before + cost / 2) / total;  // from here on: place in [0, 1)
+            before += cost;
+        }
+    }
+
+    // Calls body(task) for this member's share of the list.
+    template <class Body>
+    void for_tasks(const Member& member, const Body& body) const {
+        const double from = static_cast<double>(member.number) / member.count;
+        const double to = static_cast<double>(member.number + 1) / member.count;
+        for (const Task<T>& task : tasks_)
+            if (task.cost >= from && task.cost < to && member.working()) body(task);
+    }
+
+    void for_my_tasks(const Workspace<T>& ws, const UpdateRule<T>& step, Purpose purpose,
+                      const Member& member) {
+        UnitWork<T> work(ws, net_.optimizer->update, net_.spectral, purpose,
+                         scratch_[member.number].get());
+        for_tasks(member, [&](const Task<T>& task) {
+            const Source<T>& source = net_.sources[task.source];
+            UpdateRule<T> rule = rule_of(step, *source.parameter);
+            if (purpose == Purpose::apply) rule.l1 = rule.l2 = 0;
+            work.run(source, task.unit, rule);
+        });
+    }
+
+    void find_tops(const Member& member) {
+        if (net_.tops.empty()) return;
+        std::size_t turn = 0;
+        for (const auto& p : net_.parameters) {
+            if (p->top == nullptr || turn++ % member.count != static_cast<std::size_t>(member.number))
+                continue;
+            p->top->compute(
+                [&](std::size_t row, std::size_t column) {
+                    return static_cast<double>(p->w[p->place(row, column)]);
+                },
+                [&] { return member.working(); });
+        }
+        member.meet();
+    }
+
+    UpdateRule<T> rule_for(const Call& call, std::int64_t step) const {
+        UpdateRule<T> rule{};
+        double scalars[kMostScalars] = {};
+        const double* numbers = call.optimizer_numbers == nullptr
+                                    ? net_.program.optimizer_numbers.data()
+                                    : call.optimizer_numbers + step * call.optimizer_width;
+        net_.optimizer->prepare(numbers, call.step + step + 1, scalars);
+        for (int k = 0; k < kMostScalars; ++k) rule.scalars[k] = set1<T>(static_cast<T>(scalars[k]));
+        rule.rate = static_cast<T>(call.rates[step]);
+        rule.keep = static_cast<T>(call.decays[step]);
+        rule.cut = static_cast<T>(cut_);
+        rule.shrink = 1;
+        rule.l1 = static_cast<T>(net_.l1);
+        rule.l2 = static_cast<T>(l2_of(call, step));
+        return rule;
+    }
+
+    // The rule of a step for one parameter: its own factors, and penalties if it bears them.
+    UpdateRule<T> rule_of(const UpdateRule<T>& step, const Parameter<T>& p) const {
+        UpdateRule<T> rule = step;
+        rule.rate = step.rate * static_cast<T>(p.info.rate_factor);
+        const T decay = p.info.penalised ? step.keep * static_cast<T>(p.info.decay_factor) : T(0);
+        rule.keep = decay != 0 ? T(1) - rule.rate * decay : T(1);
+        if (!p.info.penalised) rule.l1 = rule.l2 = 0;
+        return rule;
+    }
+
+    // Coefficient of the squared weights in a step, with what is shared out over its rows.
+    double l2_of(const Call& call, std::int64_t step) const {
+        if (net_.l2_shared <= 0) return net_.l2;
+        const T divisor = BatchRows<T>(net_, call, step).divisor();
+        return net_.l2 + (divisor != 0 ? net_.l2_shared / static_cast<double>(divisor) : 0.0);
+    }
+
+    // Clips the collected gradient. Returns the factor that the update still has to apply.
+    T clip(const Member& member) {
+        const auto& clippings = net_.program.clippings;
+        double squares = squared_norm();
+        for (std::size_t k = 0; k < clippings.size(); ++k) {
+            const double limit = clippings[k].numbers[0], norm = std::sqrt(squares);
+            const bool value = by_value(clippings[k]);
+            const bool shorten = !value && norm > limit && std::isfinite(norm);
+            const T shrink = shorten ? static_cast<T>(limit / norm) : T(1);
+            if (k + 1 == clippings.size() && !value) return shrink;
+            squares = reshape(member, value && std::isfinite(norm) ? static_cast<T>(limit) : T(0), shrink);
+        }
+        return T(1);
+    }
+
+    // Cuts and shrinks the collected gradient where it stands and returns its squared norm.
+    double reshape(const Member& member, T cut, T shrink) {
+        for_tasks(member, [&](const Task<T>& task) {
+            Parameter<T>& p = *net_.sources[task.source].parameter;
+            double squares = 0;
+            each_kept(p, task.unit, [&](T& g) {
+                if (cut > 0) g = std::clamp(g, -cut, cut);
+                g *= shrink;
+                squares += static_cast<double>(g) * static_cast<double>(g);
+            });
+            p.clipped[task.unit] = squares;
+        });
+        member.meet();
+        double total = 0;
+        for (const auto& p : net_.parameters)
+            for (const double squares : p->clipped) total += squares;
+        member.meet();
+        return total;
+    }
+
+    template <class Body>
+    static void each_kept(Parameter<T>& p, std::size_t unit, const Body& body) {
+        const std::size_t last = std::min((unit + 1) * kUnitRows, p.rows);
+        for (std::size_t row = unit * kUnitRows; row < last; ++row)
+            for (std::size_t column = 0; column < p.columns; ++column) body(p.g[p.place(row, column)]);
+    }
+
+    // Max-norm: each unit's incoming weights, a column, are shortened to the limit.
+    void project(const Member& member) {
+        const T limit = static_cast<T>(net_.max_norm);
+        for (const auto& p : net_.parameters) {
+            if (!p->info.penalised) continue;
+            const Range mine = member.share_of(p->columns);
+            for (std::size_t column = mine.first; column < mine.last; ++column) shorten(*p, column, limit);
+        }
+        member.meet();
+        for (const auto& p : net_.parameters)
+            if (member.number == 0 && p->info.penalised) p->transpose_rows(0, p->rows);
+    }
+
+    static void shorten(Parameter<T>& p, std::size_t column, T limit) {
+        double squares = 0;
+        for (std::size_t row = 0; row < p.rows; ++row) {
+            const double w = p.w[p.place(row, column)];
+            squares += w * w;
+        }
+        const double norm = std::sqrt(squares);
+        if (!(norm > static_cast<double>(limit))) return;
+        const T factor = static_cast<T>(static_cast<double>(limit) / norm);
+        for (std::size_t row = 0; row < p.rows; ++row) p.w[p.place(row, column)] *= factor;
+    }
+
+    Network<T>& net_;
+    std::vector<Task<T>> tasks_;
+    std::size_t largest_unit_ = 0;
+    std::vector<Memory<T>> scratch_;
+    bool whole_gradient_ = false;
+    double cut_ = 0;  // of clipping by value in the update itself
+};
+
+}  // namespace CR_ISA

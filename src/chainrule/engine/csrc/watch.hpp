@@ -1,0 +1,74 @@
+// When the calling thread looks up from its work: for Ctrl-C, and for the caller's own function.
+//
+// Decisions
+// a) Reading the clock costs a tenth of the smallest step. So steps are counted, and the clock is
+//    read about ten times as often as Python is asked.
+// b) A step may take seconds (a whole table as one batch). So the clock is read within a step too,
+//    if steps are known to be long; whatever is broken off there is thrown away whole.
+// c) Python is asked rarely (every 50 ms), because asking takes the GIL from whoever has it.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+
+#include "engine.hpp"
+
+namespace chainrule {
+
+class Watch {
+   public:
+    // `seconds` is the least time between two questions.
+    Watch(const Poll& poll, double seconds)
+        : poll_(poll), ask_(std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds))) {}
+
+    // After so many steps, by the calling thread. False: stop here.
+    bool between_steps(std::int64_t done) {
+        return poll_.go_on == nullptr || done < next_look_ || look(done);
+    }
+
+    // Anywhere within a step, by the calling thread.
+    void within_step() {
+        if (long_steps_) look_within_step();
+    }
+
+    // For all threads: true if the rest of the work is of no use.
+    bool abandoned() const { return abandoned_.load(std::memory_order_relaxed); }
+
+   private:
+    using Clock = std::chrono::steady_clock;
+    using Time = Clock::time_point;
+    using Duration = Clock::duration;
+
+    static constexpr Duration kLongStep = std::chrono::milliseconds(10);
+
+    [[gnu::noinline]] bool look(std::int64_t done) {
+        const Time now = Clock::now();
+        const auto each = std::max((now - looked_) / (done - seen_), Duration(1));
+        long_steps_ = each > kLongStep;
+        next_look_ = done + std::clamp<std::int64_t>(ask_ / 10 / each, 1, 4096);
+        looked_ = now;
+        seen_ = done;
+        if (now - told_ < ask_) return true;
+        told_ = asked_ = now;
+        return poll_.go_on(poll_.context, done);
+    }
+
+    [[gnu::noinline]] void look_within_step() {
+        if (poll_.alive == nullptr || abandoned()) return;
+        const Time now = Clock::now();
+        if (now - asked_ < ask_) return;
+        asked_ = now;
+        if (!poll_.alive(poll_.context)) abandoned_.store(true, std::memory_order_relaxed);
+    }
+
+    const Poll poll_;
+    const Duration ask_;
+    Time looked_ = Clock::now(), asked_ = looked_, told_ = looked_;
+    std::int64_t seen_ = 0, next_look_ = 1;
+    bool long_steps_ = true;  // until the first look
+    std::atomic<bool> abandoned_{false};
+};
+
+}  // namespace chainrule

@@ -1,0 +1,209 @@
+"""One pass over the data as the compiled engine reads it: checked arrays, and numbers of each step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from chainrule.engine.protocol import Clock, EpochResult, Pulse, Rows
+from chainrule.errors import DataError, InvalidParameterError, ShapeError
+from chainrule.maths.arrays import Array
+from chainrule.plan.plan import Plan
+
+__all__ = ["PULSE_SECONDS", "Call", "address", "require_vector"]
+
+PULSE_SECONDS = 0.05
+"""Least time between two moments at which a long call asks Python whether to go on."""
+
+
+def address(array: np.ndarray | None) -> int:
+    """Return where an array's elements begin; 0 for none."""
+    return 0 if array is None else array.ctypes.data
+
+
+def require_vector(vector: np.ndarray, size: int, dtype: np.dtype, what: str) -> np.ndarray:
+    """Return a flat vector of the engine's type, the same one if it is so already.
+
+    Raises
+    ------
+    ShapeError
+        It is not of the size that the plan says.
+    """
+    if vector.shape != (size,):
+        raise ShapeError("a vector does not fit the plan", where=what, expected=str((size,)), got=str(vector.shape))
+    if vector.dtype == dtype and vector.flags.c_contiguous and vector.flags.aligned:
+        return vector
+    return np.require(vector, dtype, "CA")
+
+
+def _in_rows(X: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return X as it is if its rows stand as the engine reads them, else a copy."""
+    X = np.asarray(X, dtype)
+    inner = X[0] if len(X) else X
+    if inner.flags.c_contiguous and X.flags.aligned and X.strides[0] % X.itemsize == 0:
+        return X
+    return np.array(X, order="C")
+
+
+class Call:
+    """The arrays of one pass, kept alive while the binary reads their addresses.
+
+    Parameters
+    ----------
+    plan : Plan
+    dtype : dtype
+        Of the engine.
+    rows : Rows
+    order : (M,) int
+        Row numbers in the order of use.
+    batch_size : int
+    clock : Clock
+    step : int
+        Updates done before this pass.
+
+    Raises
+    ------
+    DataError
+        There is no row to train on, or one that does not exist.
+    ShapeError
+        X, Y or the weights do not fit the plan or each other.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        dtype: np.dtype,
+        rows: Rows,
+        order: np.ndarray,
+        batch_size: int,
+        clock: Clock,
+        step: int,
+    ) -> None:
+        self._arguments = (plan, dtype, rows, order, batch_size, clock, step)
+        self.plan, self.clock, self.step = plan, clock, step
+        self.X = _in_rows(rows.X, dtype)
+        self.Y = np.require(rows.Y, dtype, "CA")
+        self.weights = None if rows.weights is None else np.require(rows.weights, dtype, "CA")
+        self.order = np.require(order, np.int64, "CA")
+        self._check(batch_size)
+        self.batch = int(min(batch_size, len(self.order)))
+        self.steps = -(-len(self.order) // self.batch)
+        self._set_per_step()
+        self.objectives = np.full(self.steps, np.nan)
+        self.data = np.full(self.steps, np.nan)
+        self.norms = np.full(self.steps, np.nan)
+        self.finite = self.intact = True
+        self.fields = self._fields()
+
+    def _check(self, batch_size: int) -> None:
+        rows, order = len(self.X), self.order
+        sizes = {"X": self.X.shape, "Y": self.Y.shape}
+        wanted = {"X": (rows, *self.plan.sample_shape), "Y": (rows, self.plan.targets)}
+        if self.weights is not None:
+            sizes["weights"], wanted["weights"] = self.weights.shape, (rows,)
+        for name, size in sizes.items():
+            if size != wanted[name]:
+                raise ShapeError(
+                    "the data does not fit the plan",
+                    where=name,
+                    expected=str(wanted[name]),
+                    got=str(size),
+                )
+        if not len(order):
+            raise DataError("there is nothing to train on", where="order", expected="at least one row")
+        if order.min() < 0 or order.max() >= rows:
+            raise DataError(
+                "the order of rows names one that does not exist",
+                where="order",
+                expected=f"numbers from 0 to {rows - 1}",
+                got=f"{order.min()} to {order.max()}",
+            )
+        if batch_size < 1:
+            raise InvalidParameterError("batch_size is not allowed", expected="1 or more", got=str(batch_size))
+
+    def _set_per_step(self) -> None:
+        """Work out rates, decays, noise factors and changing optimizer numbers of every step."""
+        plan, total = self.plan, self.clock.total_steps
+        span = range(self.step, self.step + self.steps)
+        self.rates = np.full(self.steps, plan.optimizer.learning_rate * self.clock.rate_scale)
+        if plan.schedule is not None:
+            self.rates *= [plan.schedule.factor(step, total) for step in span]
+        self.decays = np.full(self.steps, plan.optimizer.decay())
+        for penalty in plan.penalties:
+            if penalty.kind == "decay":
+                self.decays += [penalty.decay(step, total) for step in span]
+        noisy = [node.op for node in plan.graph.nodes if node.op.noise]
+        self.factors = np.ones((self.steps, len(noisy)))
+        for position, op in enumerate(noisy):
+            schedule = op.parameters().get("schedule")
+            if schedule is not None:
+                self.factors[:, position] = [schedule.factor(step, total) for step in span]
+        numbers: Callable[[int], list[float]] | None = getattr(
+            plan.optimizer, "step_numbers", None
+        )
+        self.numbers = (
+            None if numbers is None else np.array([numbers(step + 1) for step in span], float)
+        )
+
+    def _fields(self) -> dict[str, Any]:
+        return {
+            "X": address(self.X),
+            "Y": address(self.Y),
+            "weights": address(self.weights),
+            "x_stride": self.X.strides[0] // self.X.itemsize,
+            "y_stride": self.Y.shape[1],
+            "order": address(self.order),
+            "count": len(self.order),
+            "batch": self.batch,
+            "step": self.step,
+            "first_row": self.clock.first_row,
+            "epoch": self.clock.epoch,
+            "rates": address(self.rates),
+            "decays": address(self.decays),
+            "factors": address(self.factors),
+            "optimizer_numbers": address(self.numbers),
+            "optimizer_width": 0 if self.numbers is None else self.numbers.shape[1],
+            "pulse_seconds": PULSE_SECONDS,
+            "objectives": address(self.objectives),
+            "data": address(self.data),
+            "norms": address(self.norms),
+        }
+
+    def run(self, binary: Any, threads: int, pulse: Pulse | None) -> tuple[int, bool]:
+        """Do the pass; return the number of steps done, and whether all category codes were good."""
+        steps = self.steps
+        ask = None if pulse is None else (lambda done: pulse(done, steps))
+        done, self.finite, self.intact, bad_code = binary.train(self.fields, threads, ask)
+        return int(done), not bad_code
+
+    def part(self, steps: int) -> Call:
+        """Return the same pass cut short after so many steps."""
+        plan, dtype, rows, _, batch, clock, step = self._arguments
+        return Call(plan, dtype, rows, self.order[: steps * self.batch], batch, clock, step)
+
+    def result(self, steps: int, failed: bool) -> EpochResult:
+        """Return the numbers of the steps that count; those of the failed step if it was the first."""
+        used = max(steps, 1)
+        rate = float(self.rates[min(steps, self.steps - 1) if failed else used - 1])
+        objectives, complete = self.objectives[:steps], steps == self.steps and not failed
+        objective = self._objective(steps) if steps else float(self.objectives[0])
+        norm = float(np.mean(self.norms[:used]))
+        return EpochResult(steps, objective, norm, rate, not failed, complete, objectives)
+
+    def _objective(self, steps: int) -> float:
+        data, objectives = self.data[:steps], self.objectives[:steps]
+        mean = float(data.sum())
+        if self.plan.reduction == "mean":
+            mass = self._mass(steps)
+            whole = float(mass.sum())
+            mean = float(np.sum(data * mass)) / whole if whole else float(np.sum(data * mass))
+        return mean + float(np.mean(objectives - data))
+
+    def _mass(self, steps: int) -> Array:
+        starts = np.arange(steps) * self.batch
+        if self.weights is None:
+            return np.minimum(self.batch, len(self.order) - starts).astype(float)
+        weights = self.weights[self.order[: steps * self.batch]].astype(float)
+        return np.add.reduceat(weights, starts)

@@ -1,0 +1,363 @@
+"""`MLPClassifier`: scikit-learn's contract for classes, and more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import ClassifierMixin
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils.metaestimators import available_if
+
+from chainrule.estimators.base import BasePerceptron
+from chainrule.estimators.intake import Validation, strata_of
+from chainrule.estimators.judge import accuracy
+from chainrule.estimators.labels import first_classes, one_hot, reading
+from chainrule.estimators.losses import classifier_loss
+from chainrule.estimators.method import is_stepwise
+from chainrule.estimators.parameters import store
+from chainrule.maths.activation import Activation
+from chainrule.maths.class_weights import ClassWeight
+from chainrule.maths.clipping import Clipping
+from chainrule.maths.initialiser import Initialiser
+from chainrule.maths.loss import Loss
+from chainrule.maths.optimizer import Optimizer
+from chainrule.maths.penalty import Penalty
+from chainrule.maths.schedule import Schedule
+from chainrule.nn.layer import Layer
+from chainrule.training.events import Listener
+
+__all__ = ["MLPClassifier"]
+
+
+class MLPClassifier(ClassifierMixin, BasePerceptron):
+    r"""Multilayer perceptron for classes: scikit-learn's `MLPClassifier`, and what was asked of it.
+
+    Every parameter and fitted attribute of scikit-learn 1.9 is here with the same meaning, and the
+    same `random_state` gives the same first weights, batches and, in float64, trained weights up to
+    rounding. The loss of a batch of rows is
+
+    .. math:: J = \frac{\sum_i w_i J_i}{\sum_i w_i} + \frac{\alpha}{2 \sum_i w_i} \sum_l \|W_l\|^2
+
+    with :math:`J_i` the cross-entropy of row i, :math:`w_i` its `sample_weight` times the weight of
+    its class, and :math:`\alpha` = `alpha`.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int
+        Units of each hidden layer; `()` for a linear model.
+    activation : Activation, str, or one for each hidden layer
+        "identity", "logistic", "tanh", "relu", any name of the registry, or a record.
+    solver : str or Optimizer
+        "lbfgs", "sgd" (with momentum), "adam", or the name of any other optimizer of the registry,
+        with `learning_rate_init`, `momentum`, `beta_1`, `beta_2`, `epsilon` as far as it has them.
+    alpha : float
+        Strength of the L2 penalty, divided by the weight (number of rows) of each batch.
+    batch_size : int or "auto"
+        Rows of one update; "auto" is min(200, N). Not read by "lbfgs".
+    learning_rate : {"constant", "invscaling", "adaptive"}
+        For `solver="sgd"`: constant; divided by `(t_ + 1) ** power_t` after each epoch; or divided
+        by 5 whenever patience ends. Use `schedule` with any solver.
+    learning_rate_init : float
+    power_t : float
+    max_iter : int
+        The most epochs, or iterations of "lbfgs".
+    shuffle : bool
+        Draw a new order of the rows for each epoch.
+    random_state : int, RandomState or None
+        Of first weights, split, orders and dropout.
+    tol : float
+        What an epoch must gain on the best one so far. For "lbfgs", the limit of the gradient.
+    verbose : bool or int
+        Write a line for each epoch to the standard output.
+    warm_start : bool
+        Let `fit` go on from the last call, with the optimizer's state, generator and split.
+    momentum : float
+        In [0, 1). With `nesterovs_momentum`, for `solver="sgd"`.
+    nesterovs_momentum : bool
+    early_stopping : bool
+        Let patience watch the score of held-out rows, and keep the weights with the best one. The
+        rows are `X_val` of `fit`, or a share of the training rows.
+    validation_fraction : float
+    beta_1, beta_2, epsilon : float
+        Of `solver="adam"`.
+    n_iter_no_change : int or infinity
+        Epochs in a row without a gain that are allowed.
+    max_fun : int
+        The most evaluations of "lbfgs".
+    loss : Loss or str
+        "log_loss" fits the target: binary cross-entropy for two classes or independent labels,
+        softmax cross-entropy for more classes. Or any classification loss:
+        `cr.SoftmaxCrossEntropy(label_smoothing=0.1)`.
+    class_weight : "balanced", or dict of label to weight, optional
+        Multiplies the sample weights of the training rows.
+    optimizer : Optimizer or str, optional
+        In place of `solver`, with its own numbers: `cr.AdamW(1e-3, weight_decay=0.1)`. A grid
+        reaches its fields: `optimizer__beta1`.
+    schedule : Schedule or str, optional
+        Factor on the learning rate over `max_iter` epochs: "cosine", `cr.warmup_cosine(200)`.
+    clip : float, Clipping or str, optional
+        A number limits the norm of each batch's gradient.
+    weight_decay : float
+        Decoupled: the weights shrink by this times the rate in each update, whatever the batch.
+    penalties : Penalty, or several, optional
+        More terms of the objective: `cr.L1(1e-4)`.
+    dropout : float, or one for each hidden layer
+        Share of a hidden layer's outputs that is dropped in training.
+    normalization : {None, "batch", "layer"}
+        Normalise before each activation.
+    residual : bool
+        Add each hidden layer's input to its output, projected where the widths differ.
+    initialiser : Initialiser or str, optional
+        First weights; by default scikit-learn's, or the activation's own where it has none.
+    network : Layer, optional
+        The whole network, in place of everything that describes one above. Its last width must be
+        what the loss needs: one for two classes, else the number of classes or outputs.
+    scoring : str or callable, optional
+        Score of the validation rows: "loss", a scorer of scikit-learn, or
+        `scorer(estimator, X, y)`. By default the accuracy.
+    max_time : float, optional
+        Seconds after which training ends, within an epoch too.
+    on_event : function, optional
+        Told of the course: `chainrule.training.events`. What it raises ends training.
+    dtype : {"auto", "float32", "float64"}
+        "auto" is the type of X.
+
+    Attributes
+    ----------
+    classes_ : array
+        Labels in sorted order.
+    loss_ : float
+        Loss of the last epoch.
+    best_loss_ : float or None
+        Least loss; None with `early_stopping`.
+    loss_curve_ : list of float
+        Loss of each epoch, penalties included, over the batches before each update.
+    validation_scores_, validation_loss_curve_ : list of float or None
+        Of the validation rows after each epoch.
+    best_validation_score_ : float or None
+    t_ : int
+        Rows seen.
+    coefs_, intercepts_ : list of array
+        Weights `(d_in, d_out)` and biases of each affine map, in order. What is written into them
+        counts.
+    n_features_in_ : int
+    feature_names_in_ : array of str
+        Only if X has names.
+    n_iter_ : int
+        Epochs of the last call.
+    n_layers_, n_outputs_ : int
+    out_activation_ : str
+    stop_reason_ : str
+        "patience", "epochs", "max_seconds", "interrupted", "diverged", "converged", "evaluations".
+
+    Raises
+    ------
+    InvalidParameterError, UnknownNameError, UsageError, ShapeError
+        A parameter is not what it should be; said by `fit`.
+    DataError, TargetError, ValueError
+        The data cannot be used.
+    NonFiniteError
+        Training diverged, and no validation rows had chosen weights before.
+
+    Source: scikit-learn 1.9, `sklearn.neural_network`, for the parameters that it has.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule import MLPClassifier
+    >>> X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    >>> y = ["same", "different", "different", "same"]
+    >>> clf = MLPClassifier(8, "tanh", solver="lbfgs", random_state=0).fit(X, y)
+    >>> clf.predict(X).tolist()
+    ['same', 'different', 'different', 'same']
+    """
+
+    has_classes = True
+    loss: Loss | str
+    class_weight: ClassWeight
+    classes_: np.ndarray
+    _label_binarizer: LabelBinarizer
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int] = (100,),
+        activation: Activation | str | Sequence[Activation | str] = "relu",
+        *,
+        solver: Optimizer | str = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        loss: Loss | str = "log_loss",
+        class_weight: ClassWeight = None,
+        optimizer: Optimizer | str | None = None,
+        schedule: Schedule | str | None = None,
+        clip: Clipping | str | float | None = None,
+        weight_decay: float = 0.0,
+        penalties: Penalty | str | Sequence[Penalty | str] | None = None,
+        dropout: float | Sequence[float] = 0.0,
+        normalization: str | None = None,
+        residual: bool = False,
+        initialiser: Initialiser | str | None = None,
+        network: Layer | str | None = None,
+        scoring: str | Callable[..., float] | None = None,
+        max_time: float | None = None,
+        on_event: Listener | None = None,
+        dtype: str = "auto",
+    ) -> None:
+        store(self, locals())
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> MLPClassifier:
+        """Train on rows X and their labels y.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix, (N, d)
+        y : array-like, (N,), or (N, K) of 0 and 1 for K independent labels
+        sample_weight : array-like, (N,), optional
+            Weights from 0; a row of weight 0 is left out.
+        X_val, y_val : like X and y, optional
+            Rows that are scored after each epoch and never trained on: they give
+            `validation_loss_curve_` and `validation_scores_`, and choose the weights that are kept.
+        sample_weight_val : array-like, optional
+
+        Returns
+        -------
+        self
+        """
+        validation = Validation.of(X_val, y_val, sample_weight_val)
+        self._fit(X, y, sample_weight, validation, incremental=False)
+        return self
+
+    @available_if(is_stepwise)
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, classes: Any = None
+    ) -> MLPClassifier:
+        """Do one epoch over the rows, on top of what was learned, the optimizer's state included.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix, (N, d)
+        y : array-like, (N,) or (N, K)
+        sample_weight : array-like, (N,), optional
+        classes : array-like, optional
+            All labels that will come; needed in the first call.
+
+        Returns
+        -------
+        self
+        """
+        first = first_classes(classes, y, getattr(self, "classes_", None))
+        if first is not None:
+            self._label_binarizer, self.classes_ = first, first.classes_
+        self._fit(X, y, sample_weight, None, incremental=True)
+        return self
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return the raw outputs (logits): `(N,)` for two classes, else `(N, K)`.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix, (N, d)
+        """
+        raw = self._raw(X)
+        if raw.shape[1] == 2 and len(self.classes_) == 2 and not self._many_labels():
+            return raw[:, 1] - raw[:, 0]
+        return raw[:, 0] if raw.shape[1] == 1 and not self._many_labels() else raw
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probability of each class, `(N, classes)`, in the order of `classes_`.
+
+        With independent labels: the probability of each label.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix, (N, d)
+        """
+        P = self._plan.loss.predict(self._raw(X)) if hasattr(self, "_plan") else self._raw(X)
+        if self._many_labels():
+            return P
+        if len(self.classes_) == 1:
+            return np.ones((len(P), 1), P.dtype)
+        if P.shape[1] == 1:
+            return np.hstack([1 - P, P])
+        return P / P.sum(axis=1, keepdims=True) if self._plan.loss.link.elementwise else P
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Return the logarithm of `predict_proba`.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix, (N, d)
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def predict(self, X: Any) -> Any:
+        """Return the likeliest label of each row, `(N,)`, or 0 and 1 for K independent labels.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix, (N, d)
+        """
+        raw = self._raw(X)
+        if self._many_labels():
+            return self._label_binarizer.inverse_transform(self._plan.loss.predict(raw))
+        if len(self.classes_) == 1:
+            return np.repeat(self.classes_, len(raw))
+        if raw.shape[1] == 1:
+            above = self._plan.loss.predict(raw)[:, 0] > 0.5
+            return self.classes_[above.astype(np.intp)]
+        return self.classes_[np.argmax(raw, axis=1)]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    def _many_labels(self) -> bool:
+        return self._label_binarizer.y_type_.startswith("multilabel")
+
+    def _read_targets(self, y: Any, first: bool, incremental: bool) -> tuple[Loss, np.ndarray]:
+        known = hasattr(self, "classes_") and not (first and not incremental)
+        if not known:
+            self._label_binarizer = reading(y)
+            self.classes_ = self._label_binarizer.classes_
+        multiclass = len(self.classes_) > 2 and not self._many_labels()
+        loss = classifier_loss(self.loss, multiclass)
+        return loss, one_hot(self._label_binarizer, y, loss, known and self.warm_start)
+
+    def _encode_more(self, y: Any, loss: Loss) -> np.ndarray:
+        return one_hot(self._label_binarizer, y, loss, all_of_them=False)
+
+    def _strata(self, Y: np.ndarray, share: float) -> np.ndarray | None:
+        return None if self._many_labels() else strata_of(Y, share)
+
+    _score_of_raw = staticmethod(accuracy)

@@ -1,0 +1,273 @@
+"""The loop of the estimators: epochs of batches with scikit-learn's stopping and rates.
+
+Decisions
+---------
+a) `chainrule.training` has a loop of its own, with checkpoints and other stopping rules. This one
+   exists because patience, rates that depend on the rows seen, and orders drawn from a NumPy
+   generator are part of what scikit-learn's parameters mean, and change the weights.
+b) The loss of an epoch is the mean of the batches' objectives, weighted by their rows, penalties
+   included, each before its update: scikit-learn's `loss_curve_`.
+c) One call of the engine is one epoch; nothing here runs per batch.
+d) Training that diverged ends at once: with the best weights and a warning if validation rows chose
+   some, with an error otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from chainrule.engine.protocol import Buffers, Clock, EpochResult
+from chainrule.engine.reference import ReferenceEngine
+from chainrule.errors import DivergenceError
+from chainrule.estimators.judge import Judge
+from chainrule.estimators.progress import OptimizerState, Progress
+from chainrule.estimators.rows import Source, run_pass
+from chainrule.training.events import EpochEnded, Event, Listener, RunEnded, RunStarted, StepsDone
+
+__all__ = ["Loop", "NonFiniteError", "Settings"]
+
+_SMALLEST_RATE = 1e-6
+"""Below it, "adaptive" ends instead of dividing the rate once more."""
+_EVENT_SECONDS = 0.1
+
+
+class NonFiniteError(DivergenceError, ValueError):
+    """Training gave weights or losses that are not finite. Scale the data, or lower the rate."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The parameters of an estimator that the loop reads.
+
+    Parameters
+    ----------
+    max_iter : int
+    batch : int
+    shuffle : bool
+    tol : float
+    patience : float
+        `n_iter_no_change`.
+    rate : str
+        "constant", "invscaling" or "adaptive".
+    power : float
+    by_score : bool
+        Patience watches the validation score, not the training loss.
+    constant : float
+        Added to the reported loss.
+    verbose : bool
+    seconds : float, optional
+        `max_time`.
+    single : bool
+        One epoch only: `partial_fit`.
+    """
+
+    max_iter: int
+    batch: int
+    shuffle: bool
+    tol: float
+    patience: float
+    rate: str
+    power: float
+    by_score: bool
+    constant: float
+    verbose: bool
+    seconds: float | None
+    single: bool
+
+
+class Loop:
+    """One call of training.
+
+    Parameters
+    ----------
+    engine : ReferenceEngine
+    rows : Source
+    state : OptimizerState
+        Changed in place.
+    progress : Progress
+        Changed in place.
+    settings : Settings
+    random_state : RandomState
+        Gives the order of the rows.
+    judge : Judge, optional
+    listener : Listener, optional
+    """
+
+    def __init__(
+        self,
+        engine: ReferenceEngine,
+        rows: Source,
+        state: OptimizerState,
+        progress: Progress,
+        settings: Settings,
+        random_state: np.random.RandomState,
+        judge: Judge | None = None,
+        listener: Listener | None = None,
+    ) -> None:
+        self.engine, self.rows, self.state = engine, rows, state
+        self.progress, self.settings, self.judge = progress, settings, judge
+        self.random_state, self.listener = random_state, listener
+        self.epochs = 0
+        self.best_epoch = 0
+        self.best: Buffers | None = None
+        if judge is not None and math.isfinite(progress.best_score):
+            self.best = _kept(state.buffers)
+        starts = np.arange(0, len(rows), settings.batch)
+        self.counts = np.minimum(settings.batch, len(rows) - starts).astype(np.float64)
+        self.total = _horizon(state.buffers.step, len(starts), settings)
+        self.began = self.told = time.perf_counter()
+
+    def run(self) -> str:
+        """Train; return why it ended.
+
+        Raises
+        ------
+        NonFiniteError
+            It diverged, and no validation rows had chosen weights before.
+        """
+        parameters = self.engine.plan.parameters.size
+        planned = 1 if self.settings.single else self.settings.max_iter
+        self._tell(RunStarted(planned, len(self.counts), parameters, self.state.epochs))
+        try:
+            reason = self._epochs(planned)
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=4)
+            reason = "interrupted"
+        self._tell(RunEnded(reason, self.best_epoch))
+        return reason
+
+    def _epochs(self, planned: int) -> str:
+        for number in range(1, planned + 1):
+            started = time.perf_counter()
+            result = self._pass()
+            if not result.finite:
+                self._diverged(result)
+                return "diverged"
+            self.epochs = number
+            self._note(result, started, planned)
+            if self._finished():
+                return "patience"
+            if not result.complete or self._out_of_time():
+                return "max_seconds"
+        return "epochs"
+
+    def _pass(self) -> EpochResult:
+        state, settings = self.state, self.settings
+        clock = Clock(state.seed, state.epochs, 0, self.total, state.scale)
+        pulse = self._pulse if self.listener is not None or settings.seconds is not None else None
+        batch = settings.batch
+        return run_pass(self.engine, state.buffers, self.rows, self._order(), batch, clock, pulse)
+
+    def _order(self) -> np.ndarray:
+        """Return the order of an epoch: the last one, shuffled once more, as in scikit-learn."""
+        count, state = len(self.rows), self.state
+        if state.order is None or len(state.order) != count:
+            state.order = np.arange(count)
+        if self.settings.shuffle:
+            places = np.arange(count)
+            self.random_state.shuffle(places)
+            state.order = state.order[places]
+        return state.order
+
+    def _note(self, result: EpochResult, started: float, planned: int) -> None:
+        state, settings, progress = self.state, self.settings, self.progress
+        state.epochs += 1
+        counts = self.counts[: result.steps]
+        loss = float(result.objectives @ counts) / float(counts.sum()) + settings.constant
+        progress.seen += len(self.rows)
+        if settings.rate == "invscaling":
+            state.scale = (progress.seen + 1.0) ** -settings.power
+        progress.note_loss(loss, settings.tol, not settings.by_score)
+        self._say(f"Iteration {self.epochs}, loss = {loss:.8f}")
+        row = {"epoch": self.epochs, "step": state.buffers.step, "train_loss": loss}
+        better = False
+        if self.judge is not None:
+            held, score = self.judge(state.buffers)
+            better = progress.note_score(held, score, settings.tol, settings.by_score)
+            row |= {"validation_loss": held, "validation_score": score}
+            self._say(f"Validation score: {score:f}")
+        if better or (self.judge is not None and self.best is None):
+            self.best, self.best_epoch = _kept(state.buffers), self.epochs
+        if self.listener is not None:
+            now = time.perf_counter()
+            row |= {"learning_rate": result.rate, "gradient_norm": result.gradient_norm}
+            row |= {"seconds": now - started}
+            self._tell(EpochEnded(row, better, planned, now - self.began))
+
+    def _finished(self) -> bool:
+        """Say whether patience is at its end; "adaptive" lowers the rate first."""
+        settings, progress, state = self.settings, self.progress, self.state
+        if progress.stale <= settings.patience:
+            return False
+        what = "Validation score" if settings.by_score else "Training loss"
+        message = f"{what} did not improve more than tol={settings.tol:f} for"
+        message = f"{message} {settings.patience} consecutive epochs."
+        if settings.rate != "adaptive":
+            self._say(f"{message} Stopping.")
+            return True
+        if state.learning_rate <= _SMALLEST_RATE:
+            self._say(f"{message} Learning rate too small. Stopping.")
+            return True
+        state.scale /= 5.0
+        progress.stale = 0
+        self._say(f"{message} Setting learning rate to {state.learning_rate:f}")
+        return False
+
+    def _diverged(self, result: EpochResult) -> None:
+        epoch = self.epochs + 1
+        if self.best is None:
+            raise NonFiniteError(
+                "Solver produced non-finite parameter weights. The input data may contain large"
+                " values and need to be preprocessed.",
+                where=f"epoch {epoch}, update {self.state.buffers.step + 1}",
+                got=f"loss {result.objective:g}, gradient norm {result.gradient_norm:g}",
+                do="scale inputs and targets, lower learning_rate_init, or clip the gradient",
+            )
+        self.epochs = epoch
+        self.progress.note_loss(math.nan, self.settings.tol, counts=False)
+        self.progress.note_score(math.nan, math.nan, self.settings.tol, self.settings.by_score)
+        warnings.warn(
+            f"training diverged in epoch {epoch}; the weights with the best validation score are"
+            " kept",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
+
+    def _out_of_time(self) -> bool:
+        limit = self.settings.seconds
+        return limit is not None and time.perf_counter() - self.began >= limit
+
+    def _pulse(self, done: int, steps: int) -> bool:
+        if self.listener is not None and time.perf_counter() - self.told >= _EVENT_SECONDS:
+            self._tell(StepsDone(self.epochs + 1, done, steps))
+        return not self._out_of_time()
+
+    def _tell(self, event: Event) -> None:
+        self.told = time.perf_counter()
+        if self.listener is not None:
+            self.listener(event)
+
+    def _say(self, text: str) -> None:
+        if self.settings.verbose:
+            sys.stdout.write(text + "\n")
+
+
+def _horizon(done: int, steps: int, settings: Settings) -> int:
+    """Return the update at which a schedule ends: after `max_iter` epochs.
+
+    They are counted from this call of `fit`, but from the first call of `partial_fit`.
+    """
+    planned = settings.max_iter * steps
+    return max(planned, done + steps) if settings.single else done + planned
+
+
+def _kept(buffers: Buffers) -> Buffers:
+    """Return a copy of weights and moments: an engine writes the next epoch into its arrays."""
+    return Buffers(buffers.weights.copy(), {}, buffers.running.copy(), buffers.step)

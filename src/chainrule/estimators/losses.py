@@ -1,0 +1,150 @@
+"""Which loss is trained, by the names that scikit-learn gives, the registry's, or a function.
+
+Decisions
+---------
+a) The names `"squared_error"` and `"log_loss"` mean what they mean in scikit-learn: half of the
+   squared error, and the cross-entropy that fits the target. Every other name is the registry's,
+   with its defaults; a record is taken as it is.
+b) With several outputs the squared error is *summed* over them. The gradient is then the derivative
+   of the reported loss, and it is the gradient that scikit-learn's sgd and adam follow, so the
+   weights are the same. The loss that scikit-learn reports is the mean over the outputs, of which
+   its gradient is not the derivative; ours is larger by the number of outputs.
+c) The Poisson loss is reported with the constant that makes a perfect fit 0, as there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from chainrule.errors import InvalidParameterError
+from chainrule.maths.activations_smooth import Identity
+from chainrule.maths.arrays import Array
+from chainrule.maths.elementary import weighted_log
+from chainrule.maths.loss import LOSSES, Loss
+from chainrule.maths.losses_classification import BinaryCrossEntropy, SoftmaxCrossEntropy
+from chainrule.maths.losses_likelihood import Poisson
+from chainrule.maths.losses_regression import SquaredError
+from chainrule.maths.targets import real_targets
+from chainrule.registry import Record
+
+__all__ = ["FunctionLoss", "classifier_loss", "constant_term", "output_name", "regressor_loss"]
+
+
+@dataclass(frozen=True)
+class FunctionLoss(Loss):
+    r"""A loss of the user: a function of raw outputs and targets that returns value and gradient.
+
+    .. math:: (J_i, \partial J_i / \partial z_{ik}) = f(z, y)
+
+    It runs on the reference engine, since it is Python. Register a `Loss` of your own to have it
+    checked by the laws, stored in model files, and named.
+
+    Parameters
+    ----------
+    function : callable
+        `function(raw, Y)`, both `(N, K)`, returns the loss of each row `(N,)` and its derivative by
+        the raw outputs `(N, K)`.
+
+    Example
+    -------
+    >>> import numpy as np
+    >>> from chainrule.estimators.losses import FunctionLoss
+    >>> loss = FunctionLoss(lambda raw, Y: (((raw - Y) ** 4).sum(axis=1), 4 * (raw - Y) ** 3))
+    >>> loss.value(np.array([[2.0]]), np.array([[0.0]]))
+    array([16.])
+    """
+
+    name = "function"
+    link = Identity()
+    analytic = False
+    latex = r"J_i = f(z_i, y_i)"
+    source = "given by the user"
+    metrics = ("r2", "rmse", "mae")
+
+    function: Callable[[Array, Array], tuple[Array, Array]]
+
+    def encode(self, y: object, width: int | None = None) -> np.ndarray:
+        return real_targets(y, width)
+
+    def value(self, raw: Array, Y: Array) -> Array:
+        return self.function(raw, Y)[0]
+
+    def gradient(self, raw: Array, Y: Array) -> Array:
+        return self.function(raw, Y)[1]
+
+
+def regressor_loss(spec: Any) -> Loss:
+    """Return the loss of a regressor from its parameter.
+
+    Raises
+    ------
+    InvalidParameterError, UnknownNameError
+        No such loss, or one for classes.
+
+    Example
+    -------
+    >>> from chainrule.estimators.losses import regressor_loss
+    >>> regressor_loss("squared_error")
+    SquaredError(scale=0.5, over_outputs='sum')
+    """
+    if isinstance(spec, str) and spec == "squared_error":
+        return SquaredError(scale=0.5)
+    return _for_task(spec, "regression")
+
+
+def classifier_loss(spec: Any, multiclass: bool) -> Loss:
+    """Return the loss of a classifier from its parameter and the kind of target.
+
+    Raises
+    ------
+    InvalidParameterError, UnknownNameError
+        No such loss, or one for numbers.
+    """
+    if isinstance(spec, str) and spec == "log_loss":
+        return SoftmaxCrossEntropy() if multiclass else BinaryCrossEntropy()
+    return _for_task(spec, "classification")
+
+
+def _for_task(spec: Any, task: str) -> Loss:
+    if callable(spec) and not isinstance(spec, (str, Record)):
+        loss: Loss = FunctionLoss(cast(Any, spec))
+    else:
+        loss = LOSSES.make(spec)
+    if loss.task != task:
+        raise InvalidParameterError(
+            f"the loss {loss.name} does not fit the estimator",
+            where="loss",
+            expected=f"a loss for {task}",
+            got=f"a loss for {loss.task}",
+        )
+    return loss
+
+
+def constant_term(loss: Loss, Y: np.ndarray, weights: np.ndarray | None) -> float:
+    r"""Return what is added to the reported loss: for Poisson, the mean of y log y - y.
+
+    Example
+    -------
+    >>> import numpy as np
+    >>> from chainrule.estimators.losses import constant_term, regressor_loss
+    >>> constant_term(regressor_loss("poisson"), np.array([[1.0], [1.0]]), None)
+    -1.0
+    """
+    if not isinstance(loss, Poisson):
+        return 0.0
+    terms = np.sum(weighted_log(Y, Y) - Y, axis=1)
+    if loss.over_outputs == "mean":
+        terms = terms / Y.shape[1]
+    return float(np.average(terms, weights=weights))
+
+
+_OUTPUT_NAMES = {"sigmoid": "logistic", "exponential": "exp"}
+
+
+def output_name(loss: Loss) -> str:
+    """Return the name of the output activation as scikit-learn has it."""
+    return _OUTPUT_NAMES.get(loss.link.name, loss.link.name)

@@ -1,0 +1,77 @@
+"""The compiled engine gives the numbers of the reference engine, for generated plans.
+
+`CHAINRULE_EXAMPLES=2000 pytest tests/native/test_conformance.py` draws 2000 plans.
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+from hypothesis import HealthCheck, event, given, settings
+
+from chainrule.engine import Evaluation, ReferenceEngine
+from chainrule.engine.native import reason_for_reference
+from tests.native.comparisons import TOLERANCES, apart, both, clock_of, idle, start, trained
+from tests.native.plans import Case, cases
+
+EXAMPLES = int(os.environ.get("CHAINRULE_EXAMPLES", "150"))
+NUDGES = (1, 2, 3)
+
+generated = settings(
+    max_examples=EXAMPLES,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+def assert_close(found: float, dtype: str, own: float, what: str) -> None:
+    """Hold a distance against the tolerance, or against the reference engine's own if larger."""
+    allowed = max(TOLERANCES[dtype], 4.0 * own)
+    if found > TOLERANCES[dtype]:
+        event(f"{what}, {dtype}: within 4 times the reference engine's own distance")
+    assert found <= allowed, f"{what} in {dtype}: {found:.2e}, allowed {allowed:.2e}"
+
+
+def evaluations(case: Case, engine: ReferenceEngine, training: bool, nudge: int = 0) -> Evaluation:
+    """Return objective, gradient, outputs and moments of all rows."""
+    buffers = start(case, engine.dtype.name, nudge)
+    rows = case.rows_as(engine.dtype.name)
+    return engine.gradient(buffers, rows, clock_of(case), training)
+
+
+@generated
+@given(cases())
+def test_outputs_and_gradients(case: Case) -> None:
+    assert reason_for_reference(case.plan) == ""
+    for training in (True, False):
+        truth = evaluations(case, ReferenceEngine(case.plan, "float64"), training)
+        assert np.isfinite(truth.gradient).all()
+        for dtype in TOLERANCES:
+            reference, native = both(case, dtype)
+            found = evaluations(case, native, training)
+            for name in ("raw", "gradient", "running", "objective"):
+                right = getattr(truth, name)
+                distance, own = apart(getattr(found, name), right), 0.0
+                if distance > TOLERANCES[dtype]:
+                    others = [evaluations(case, reference, training, nudge) for nudge in (0, *NUDGES)]
+                    own = max(apart(getattr(other, name), right) for other in others)
+                assert_close(distance, dtype, own, name)
+
+
+@generated
+@given(cases())
+def test_ten_training_steps(case: Case) -> None:
+    case = case.frozen(idle(case))
+    truth = trained(case, ReferenceEngine(case.plan, "float64"))
+    for dtype in TOLERANCES:
+        reference, native = both(case, dtype)
+        found = trained(case, native)
+        assert (found.result.steps, found.result.finite) == (truth.result.steps, truth.result.finite)
+        assert found.buffers.step == truth.buffers.step
+        distances = {name: apart(a, truth.tensors()[name]) for name, a in found.tensors().items()}
+        others = []
+        if max(distances.values()) > TOLERANCES[dtype]:
+            others = [trained(case, reference, nudge).tensors() for nudge in (0, *NUDGES)]
+        for name, distance in distances.items():
+            own = max((apart(other[name], truth.tensors()[name]) for other in others), default=0.0)
+            assert_close(distance, dtype, own, name)
