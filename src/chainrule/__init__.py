@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from chainrule.estimators import MLPRegressor as MLPRegressor
     from chainrule.glass import gradcheck as gradcheck
     from chainrule.maths.schedules import warmup_cosine as warmup_cosine
+    from chainrule.parallel import train_many as train_many
     from chainrule.plan import Group as Group
     from chainrule.training import Stopping as Stopping
 
@@ -34,6 +35,7 @@ _HOMES = {
     "gradcheck": "chainrule.glass",
     "load": "chainrule.api",
     "train": "chainrule.api",
+    "train_many": "chainrule.parallel",
 }
 _PACKAGES = ("errors", "nn", "training")
 _RECORD_KINDS = ("optimizer", "loss", "schedule", "penalty", "clipping", "initialiser", "metric")
@@ -51,6 +53,7 @@ __all__ = [
     "load",
     "nn",
     "train",
+    "train_many",
     "training",
     "warmup_cosine",
 ]

@@ -156,7 +156,8 @@ class ReferenceEngine:
         """Do one update in place; leave the buffers untouched if a number is not finite."""
         noise = self.noise(clock, len(batch), buffers.step)
         evaluation = self.evaluate(buffers, batch, training=True, noise=noise)
-        norm = float(np.linalg.norm(evaluation.gradient.astype(np.float64)))
+        with np.errstate(all="ignore"):
+            norm = float(np.linalg.norm(evaluation.gradient.astype(np.float64)))
         objective, data = float(evaluation.objective), float(evaluation.data)
         rate = self.rate(buffers.step, clock)
         if not (math.isfinite(objective) and math.isfinite(norm)):

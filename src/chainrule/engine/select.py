@@ -15,6 +15,9 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from chainrule.engine.native import NativeEngine, reason_for_reference
 from chainrule.engine.protocol import Observer
@@ -23,9 +26,27 @@ from chainrule.errors import InvalidParameterError, ReferenceEngineWarning
 from chainrule.plan.plan import Plan
 from chainrule.registry import suggest
 
-__all__ = ["engine_for", "warn_once"]
+__all__ = ["engine_for", "threads_of_engines", "warn_once"]
 
 _CHOICES = ("auto", "native", "reference")
+_THREADS: ContextVar[int | None] = ContextVar("threads of new engines", default=None)
+
+
+@contextmanager
+def threads_of_engines(count: int) -> Generator[None, None, None]:
+    """Give engines that are made in a `with` block, in this thread, a fixed number of threads.
+
+    Example
+    -------
+    >>> from chainrule.engine.select import threads_of_engines
+    >>> with threads_of_engines(1):
+    ...     pass
+    """
+    token = _THREADS.set(count)
+    try:
+        yield
+    finally:
+        _THREADS.reset(token)
 
 
 def engine_for(
@@ -68,7 +89,7 @@ def engine_for(
         return ReferenceEngine(plan, dtype, observer)
     reason = reason_for_reference(plan)
     if not reason or wanted == "native":
-        return NativeEngine(plan, dtype)
+        return NativeEngine(plan, dtype, threads=_THREADS.get())
     warn_once(reason)
     return ReferenceEngine(plan, dtype)
 

@@ -120,7 +120,7 @@ def _is_plain(estimator: Any, X: Any) -> bool:
 
     For one row that function takes several times as long as the prediction itself.
     """
-    if type(X) is not np.ndarray or X.ndim != 2 or X.dtype not in (np.float64, np.float32):
+    if type(X) is not np.ndarray or X.ndim != 2 or X.dtype.char not in "fd":
         return False
     if len(X) == 0 or X.shape[1] != getattr(estimator, "n_features_in_", None):
         return False

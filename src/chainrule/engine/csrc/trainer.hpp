@@ -108,6 +108,7 @@ class Trainer {
         call.data[step] = call.objectives[step] = data;
         call.norms[step] = NAN;
         call.finite = false;
+        call.intact = net_.program.running_size == 0;  // the forward pass has moved the moments
     }
 
     void report(Call& call, std::int64_t step) {
