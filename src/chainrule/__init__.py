@@ -85,4 +85,8 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    importlib.import_module("chainrule.maths")
+    from chainrule.registry import REGISTRIES
+
+    records = (member for kind in _RECORD_KINDS for member in REGISTRIES.get(kind, ()))
+    return sorted({*__all__, *(member.__name__ for member in records)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Concat", "DenseConnection", "Identity", "Residual", "Sequential", "SkipStack"]
 
+_REPR_WIDTH = 80
 LAYERS_RULE = Each(Instance(Layer), least=1)
 
 
@@ -59,6 +61,16 @@ class _Group(Layer):
         object.__setattr__(self, "layers", tuple(layers))
         object.__setattr__(self, "label", label)
         self.check()
+
+    def __repr__(self) -> str:
+        parts = [repr(layer) for layer in self.layers]
+        others = {key: value for key, value in self.parameters().items() if key != "layers"}
+        parts += [f"{key}={value!r}" for key, value in others.items() if self._chosen(key)]
+        line = f"{type(self).__name__}({', '.join(parts)})"
+        if len(line) <= _REPR_WIDTH and "\n" not in line:
+            return line
+        inner = ",\n".join(textwrap.indent(part, "    ") for part in parts)
+        return f"{type(self).__name__}(\n{inner},\n)"
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> Self:

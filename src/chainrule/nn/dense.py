@@ -54,6 +54,9 @@ class Activation(Layer):
         """Return one layer for each example of each registered activation."""
         return tuple(cls(example) for member in ACTIVATIONS for example in member.examples())
 
+    def __repr__(self) -> str:
+        return super().__repr__() if self.label else repr(self.function)
+
     def record(self) -> ActivationRecord:
         """Return the activation's record."""
         return ACTIVATIONS.make(self.function)

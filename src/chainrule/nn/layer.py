@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from dataclasses import MISSING
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,6 +21,21 @@ LABEL = AnyOf(NoneValue(), Name())
 
 class Layer(Record):
     """Base of the layers. Fields are what the user chose; widths come from the data."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        # Set before the dataclass decorator runs, which then leaves it alone.
+        cls.__repr__ = cls.__repr__
+
+    def __repr__(self) -> str:
+        changed = ", ".join(
+            f"{name}={value!r}" for name, value in self.parameters().items() if self._chosen(name)
+        )
+        return f"{type(self).__name__}({changed})"
+
+    def _chosen(self, name: str) -> bool:
+        """Say whether a field differs from its default, so that it is worth printing."""
+        return getattr(self, name) != getattr(type(self), name, MISSING)
 
     transparent: ClassVar[bool] = False
     """True if the layer before may look through this one for the activation that follows."""
