@@ -58,8 +58,9 @@ gradcheck:  ## check every gradient against the derivative of the reported loss
 	@$(call need,cli)
 	@$(run) chainrule gradcheck $(ARGS)
 
-bench:  ## time a training step against scikit-learn's
-	@$(call need,cli)
+bench: VENV = .venv-bench
+bench:  ## time Chainrule and its peers on the same work, in an environment of their own
+	@$(call need,cli,--requirement benchmarks/requirements.txt)
 	@$(run) benchmarks $(ARGS)
 
 docs:  ## build the documentation into docs/_build/html
@@ -68,6 +69,6 @@ docs:  ## build the documentation into docs/_build/html
 	@echo "Open docs/_build/html/index.html"
 
 clean:  ## remove everything that the other targets made
-	@rm -rf "$(VENV)" .venv-oldest build dist docs/_build docs/reference demo-output*
+	@rm -rf "$(VENV)" .venv-oldest .venv-bench build dist docs/_build docs/reference demo-output*
 	@rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find src tests tools benchmarks docs -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

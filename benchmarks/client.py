@@ -71,18 +71,21 @@ class Client:
             raise SideError(reply["unavailable"], unavailable=True)
         raise SideError(reply["failed"])
 
-    def open(self, key: str, work: Work) -> dict[str, Any]:
-        """Set work up under a key and return facts about it."""
-        return self.ask(do="open", key=key, work=work.document())
+    def open(self, key: str, work: Work) -> None:
+        """Set work up under a key."""
+        self.ask(do="open", key=key, work=work.document())
+
+    def check(self, key: str) -> dict[str, float]:
+        """Return the numbers that show what work it was; before any measurement."""
+        return self.ask(do="check", key=key)
 
     def measure(self, key: str, seconds: float) -> float:
         """Return the seconds of one unit."""
         return float(self.ask(do="measure", key=key, seconds=seconds)["seconds"])
 
-    def shut(self, key: str) -> None:
-        """Give the work's memory back, if the side still has it."""
-        if self.process is not None:
-            self.ask(do="shut", key=key)
+    def shut(self, key: str) -> dict[str, Any]:
+        """Give the work's memory back, and return facts about it."""
+        return {} if self.process is None else self.ask(do="shut", key=key)
 
     def close(self) -> None:
         """End the process."""

@@ -98,7 +98,7 @@ def growth(bench: Bench, quick: bool) -> list[Curve]:
     for axis, (what, expected, works) in _axes(quick).items():
         bench.say(f"growth with {axis}")
         named = {f"{axis} {quantity}": (OURS, work) for quantity, work in works.items()}
-        times, _, _ = bench.timed(named)
+        times = bench.timed(named)
         curve = Curve(axis, what, expected=expected)
         for quantity, work in works.items():
             seconds = statistics.median(times[f"{axis} {quantity}"])
@@ -116,7 +116,7 @@ def threads(bench: Bench) -> tuple[list[Curve], list[dict[str, Any]]]:
         for name, work in widest_works().items()
         for count in counts
     }
-    times, _, _ = bench.timed(named)
+    times = bench.timed(named)
     curves: list[Curve] = []
     gains: list[dict[str, Any]] = []
     for name in widest_works():
@@ -141,7 +141,7 @@ def share(bench: Bench, peers: list[str]) -> dict[str, Any]:
         for key, (side, work) in share_works().items()
         if side == OURS or side in peers
     }
-    times, _, _ = bench.timed({**products, **{name: (OURS, work) for name, work in rows.items()}})
+    times = bench.timed({**products, **{name: (OURS, work) for name, work in rows.items()}})
     rates = {key: 1e-9 / statistics.median(times[key]) for key in products if times.get(key)}
     best = max(rates, key=lambda key: rates[key])
     found: dict[str, Any] = {

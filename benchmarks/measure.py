@@ -18,6 +18,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -127,11 +128,8 @@ class Bench:
     def versions(self) -> dict[str, str]:
         """Return the versions that the sides told."""
         found: dict[str, str] = {}
-        for client in self.clients.values():
-            told, problem = self._try(
-                client.name, "versions", lambda c=client: c.ask(do="versions")
-            )
-            found.update({} if problem else told)
+        for side, client in self.clients.items():
+            found.update(self._try(side, partial(client.ask, do="versions"), {}) or {})
         return found
 
     def run(self, row: Row, peers: list[str]) -> Result:
@@ -141,93 +139,77 @@ class Bench:
         if row.group == "cold":
             self._cold(result, sides)
             return result
-        for side in sides:
+        works = {side: (side, row.work) for side in sides}
+        self._open(works, result.problems)
+        for side in (side for side in sides if side not in result.problems):
             self._check(result, side)
         judge(result)
-        self._rounds(result, [side for side in sides if side not in result.problems])
+        result.times, result.facts = self._rounds(works, result.problems)
         return result
 
-    def _try(self, side: str, name: str, act: Callable[[], Any]) -> tuple[Any, str]:
-        """Return what `act` returns, and why it did not."""
+    def timed(self, works: dict[str, tuple[str, Work]]) -> dict[str, list[float]]:
+        """Return key -> seconds of a unit in each round, for works given as key -> (side, work)."""
+        problems: dict[str, str] = {}
+        self._open(works, problems)
+        times, _ = self._rounds(works, problems)
+        return times
+
+    def _try(self, key: str, act: Callable[[], Any], problems: dict[str, str]) -> Any:
+        """Return what `act` returns, or note why it did not."""
         try:
-            return act(), ""
+            return act()
         except SideError as failure:
+            problems[key] = str(failure)
             if not failure.unavailable:
-                self.say(f"{side}: {name} failed:\n{str(failure)[-TOLD_CHARACTERS:]}")
-            return None, str(failure)
+                self.say(f"{key} failed:\n{str(failure)[-TOLD_CHARACTERS:]}")
+        return None
+
+    def _open(self, works: dict[str, tuple[str, Work]], problems: dict[str, str]) -> None:
+        for key, (side, work) in works.items():
+            self._try(key, partial(self.client(side).open, key, work), problems)
 
     def _check(self, result: Result, side: str) -> None:
-        work = result.row.work.comparable().document()
-        client = self.client(side)
-        answer, problem = self._try(
-            side, result.row.name, lambda: client.ask(do="check", work=work)
-        )
-        if problem:
-            result.problems[side] = problem
-        else:
-            result.checks[side] = answer
+        client, key = self.client(side), side
+        comparable = result.row.work.comparable()
+        if comparable != result.row.work:
+            key = f"{side}, to compare"
+            self._try(side, partial(client.open, key, comparable), result.problems)
+        numbers = None
+        if side not in result.problems:
+            numbers = self._try(side, partial(client.check, key), result.problems)
+        if numbers is not None:
+            result.checks[side] = numbers
+        if key != side:
+            self._try(side, partial(client.shut, key), result.problems)
 
-    def _rounds(self, result: Result, sides: list[str]) -> None:
-        works = {side: (side, result.row.work) for side in sides}
-        result.times, result.facts, problems = self.timed(works)
-        result.problems.update(problems)
-
-    def _seconds(self, turn: int) -> float:
-        return self.settings.seconds if turn else self.settings.seconds / 4
+    def _rounds(
+        self, works: dict[str, tuple[str, Work]], problems: dict[str, str]
+    ) -> tuple[dict[str, list[float]], dict[str, dict[str, Any]]]:
+        """Measure what is open in turn; return times and facts by key."""
+        times: dict[str, list[float]] = {key: [] for key in works if key not in problems}
+        facts: dict[str, dict[str, Any]] = {}
+        for turn in range(self.settings.rounds + 1):
+            # The first round fills the caches, and does not count.
+            seconds = self.settings.seconds if turn else self.settings.seconds / 4
+            for key in [key for key in times if key not in problems]:
+                time.sleep(PAUSE_SECONDS)
+                measure = partial(self.client(works[key][0]).measure, key, seconds)
+                took = self._try(key, measure, problems)
+                if took is not None and turn:
+                    times[key].append(took)
+        for key, (side, _) in works.items():
+            facts[key] = self._try(key, partial(self.client(side).shut, key), {}) or {}
+        return {key: taken for key, taken in times.items() if taken}, facts
 
     def _cold(self, result: Result, sides: list[str]) -> None:
         for turn in range(self.settings.rounds + 1):
             for side in (side for side in sides if side not in result.problems):
-                told, problem = self._try(
-                    side, "cold start", lambda side=side: cold_start(side, result.row.work)
-                )
-                if problem:
-                    result.problems[side] = problem
-                elif turn:  # the first round fills the disk's cache
+                start = partial(cold_start, side, result.row.work)
+                told = self._try(side, start, result.problems)
+                if told is not None and turn:  # the first round fills the disk's cache
                     result.times.setdefault(side, []).append(told["seconds"])
                     result.checks[side] = {"epoch_loss": told["loss"]}
                     result.facts[side] = {"import_seconds": round(told["import_seconds"], 3)}
-
-    def timed(
-        self, works: dict[str, tuple[str, Work]]
-    ) -> tuple[dict[str, list[float]], dict[str, dict[str, Any]], dict[str, str]]:
-        """Measure several works in turn.
-
-        Parameters
-        ----------
-        works : dict
-            Key -> (side, work).
-
-        Returns
-        -------
-        times, facts, problems : dict
-            By key: the seconds of a unit in each round, what the side told, why it failed.
-        """
-        facts: dict[str, dict[str, Any]] = {}
-        times: dict[str, list[float]] = {}
-        problems: dict[str, str] = {}
-        for key, (side, work) in works.items():
-            client = self.client(side)
-            told, problem = self._try(side, key, lambda c=client, k=key, w=work: c.open(k, w))
-            if problem:
-                problems[key] = problem
-            else:
-                facts[key], times[key] = told, []
-        for turn in range(self.settings.rounds + 1):
-            for key in [key for key in times if key not in problems]:
-                time.sleep(PAUSE_SECONDS)
-                client, seconds = self.client(works[key][0]), self._seconds(turn)
-                took, problem = self._try(
-                    client.name, key, lambda c=client, k=key, s=seconds: c.measure(k, s)
-                )
-                if problem:
-                    problems[key] = problem
-                elif turn:  # the first round fills the caches
-                    times[key].append(took)
-        for key in times:
-            client = self.client(works[key][0])
-            self._try(client.name, key, lambda c=client, k=key: c.shut(k))
-        return times, facts, problems
 
 
 def judge(result: Result) -> None:

@@ -15,10 +15,19 @@ COLOURS = {
     "torch": "#7b4fa3",
     "torch.compile": "#b79bd6",
     "jax": "#1f77b4",
+    "jax-1-thread": "#7fb8e0",
     "onnxruntime": "#3a9d5d",
 }
-MARKERS = {OURS: "D", "scikit-learn": "^", "torch": "s", "torch.compile": "P", "jax": "o"}
+MARKERS = {
+    OURS: "D",
+    "scikit-learn": "^",
+    "torch": "s",
+    "torch.compile": "P",
+    "jax": "o",
+    "jax-1-thread": "o",
+}
 INK, FAINT = "#333333", "#dddddd"
+RATIO_TICKS = (0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 20, 50, 100, 200)
 
 
 def save_plot(
@@ -83,7 +92,7 @@ def _draw_times(axes: Any, results: list[Result]) -> None:
     _label_seconds(axes.xaxis)
     axes.legend(
         fontsize=8,
-        ncols=6,
+        ncols=7,
         loc="lower left",
         bbox_to_anchor=(0, 1),
         frameon=False,
@@ -115,7 +124,10 @@ def _draw_ratios(axes: Any, results: list[Result]) -> None:
             axes.plot([result.row.mark] * 2, ends, color=INK, linewidth=2.2, label=label)
     axes.set_xscale("log")
     low, high = axes.get_xlim()
-    axes.set_xlim(min(low, 0.5), high * 3.2)
+    low, high = min(low, 0.5), high * 3.2
+    axes.set_xlim(low, high)
+    axes.set_xticks([tick for tick in RATIO_TICKS if low <= tick <= high])
+    axes.minorticks_off()
     axes.axvline(1, color=INK, linewidth=0.8, linestyle=":")
     axes.set_xlabel("time of the rival over ours, with quartiles", fontsize=8)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
@@ -136,24 +148,26 @@ def _draw_curves(figure: Any, curves: list[Curve]) -> None:
     """Draw time against each quantity, with the fitted exponent."""
     names = list(dict.fromkeys(curve.axis for curve in curves))
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
-        for curve in (curve for curve in curves if curve.axis == name):
-            quantities, seconds = zip(*curve.points, strict=True)
+        ticks: list[float] = []
+        own = [curve for curve in curves if curve.axis == name]
+        for curve, colour in zip(own, (COLOURS[OURS], "#e8a33d"), strict=False):
+            ticks, seconds = (list(column) for column in zip(*curve.points, strict=True))
             label = f"{curve.what}\nexponent {curve.exponent():.2f}"
-            (line,) = axes.plot(quantities, seconds, marker="o", markersize=3.5, label=label)
-            if line.get_label() == axes.get_legend_handles_labels()[1][0]:
-                line.set_color(COLOURS[OURS])
+            axes.plot(ticks, seconds, marker="o", markersize=3.5, color=colour, label=label)
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_title(f"time against {name}", fontsize=8.5, color=INK)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        if len(quantities) < 5:
-            axes.set_xticks(quantities)
-            axes.minorticks_off()
+        axes.set_xticks(ticks, [_short(tick) for tick in ticks])
+        axes.minorticks_off()
         low, high = axes.get_ylim()
-        axes.set_ylim(low, high * (high / low) ** 0.45)
+        axes.set_ylim(low, high * (high / low) ** (0.2 + 0.2 * len(own)))
         axes.legend(fontsize=6.8, frameon=False, loc="upper left", handlelength=1)
         _label_seconds(axes.yaxis)
         _plain(axes)
+
+
+def _short(value: float) -> str:
+    return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"
 
 
 def _label_seconds(axis: Any) -> None:
@@ -164,6 +178,7 @@ def _label_seconds(axis: Any) -> None:
         return f"{value / 1e-6:g} us"
 
     axis.set_major_formatter(label)
+    axis.set_minor_formatter("")
 
 
 def _plain(axes: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from benchmarks.runner import cores
+from benchmarks.runner import ONE_THREAD_BELOW, cores
 from benchmarks.sides import OURS
 from benchmarks.work import Work
 
@@ -80,11 +80,11 @@ class Row:
 
 def _training_rows() -> list[Row]:
     rows: list[Row] = []
-    trainers = ("scikit-learn", "torch", "torch.compile", "jax")
     for widths, batch, mark in NETWORKS:
         name = "-".join(map(str, widths))
         steps = DATA_ROWS // batch
         work = Work("train", widths, batch, rows=DATA_ROWS, steps=steps)
+        trainers = ("scikit-learn", "torch", "torch.compile", *_jax(work))
         rows.append(Row("plain", name, f"{name}, batch {batch}", work, trainers, mark))
     for variant, words in VARIANTS.items():
         for plain in rows[: len(NETWORKS)]:
@@ -96,17 +96,25 @@ def _training_rows() -> list[Row]:
                     name=f"{plain.name}+{variant}",
                     title=f"{plain.name}, {words}",
                     work=replace(plain.work, variant=variant),
-                    peers=trainers[1:],
+                    peers=plain.peers[1:],
                     mark=round(SHARE_OF_MARK * plain.mark, 3),
                 )
             )
     return rows
 
 
+def _jax(work: Work) -> tuple[str, ...]:
+    """Return JAX, for small work also on one thread."""
+    return ("jax", "jax-1-thread") if work.flops < ONE_THREAD_BELOW else ("jax",)
+
+
+def _spaced(count: int) -> str:
+    return f"{count:,}".replace(",", " ")
+
+
 def _prediction_rows() -> list[Row]:
     marks = {1: 1.3, 1000: 1.5}
     calls = {1: 1000, 32: 500, 1000: 20, 100_000: 1}
-    peers = ("scikit-learn", "torch", "torch.compile", "jax", "onnxruntime")
     rows: list[Row] = []
     for widths in ((20, 64, 32, 1), (784, 512, 512, 10)):
         name = "-".join(map(str, widths))
@@ -114,7 +122,8 @@ def _prediction_rows() -> list[Row]:
             shorter = max(1, repeats // 20) if widths[0] > 20 else repeats
             work = Work("predict", widths, rows=count, steps=shorter)
             mark = marks.get(count) if widths[0] == 20 else None
-            title = f"{name}, {count} row{'s' * (count > 1)} predicted"
+            peers = ("scikit-learn", "torch", "torch.compile", *_jax(work), "onnxruntime")
+            title = f"{name}, {_spaced(count)} row{'s' * (count > 1)} predicted"
             rows.append(
                 Row("predict", f"predict-{name}-{count}", title, work, peers, mark, "onnxruntime")
             )
@@ -130,7 +139,7 @@ def all_rows() -> list[Row]:
     return [
         *_training_rows(),
         Row("table", "table", "one epoch, 100 000 x 50", table, both, unit="s"),
-        Row("many", "many", "16 networks at once, step of one", many, ("torch", "jax")),
+        Row("many", "many", "16 networks at once, step of one", many, ("torch", *_jax(many))),
         *_prediction_rows(),
         Row("cold", "cold", "cold start, epoch of 1000 x 20", cold, both, 3.0, unit="s"),
     ]

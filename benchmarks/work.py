@@ -71,8 +71,8 @@ class Work:
         return cls(**{**document, "widths": tuple(document["widths"])})
 
     def comparable(self) -> Work:
-        """Return the same work without randomness of its own, in turns of one step."""
-        return replace(self, dropout=0.0, steps=1)
+        """Return the same work without randomness of its own, and in turns of one step."""
+        return replace(self, dropout=0.0, steps=1) if self.variant == "dropout_norm" else self
 
     @property
     def regression(self) -> bool:

@@ -34,16 +34,15 @@ class Worker:
         verb = request["do"]
         if verb == "versions":
             return self.side.versions()
-        if verb == "check":
-            return self.side.open(Work.of(request["work"])).check()
         if verb == "open":
             self.runners[key] = self.side.open(Work.of(request["work"]))
-            self.runners[key].turn()
-            return self.runners[key].facts
+            return {}
+        if verb == "check":
+            return self.runners[key].check()
         if verb == "measure":
             return {"seconds": self.runners[key].measure(request["seconds"])}
-        self.runners.pop(key, None)
-        return {}
+        closed = self.runners.pop(key, None)
+        return {} if closed is None else closed.facts
 
 
 def main() -> None:

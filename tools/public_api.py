@@ -10,7 +10,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Iterator
-from types import FunctionType, ModuleType
+from types import FunctionType, GenericAlias, ModuleType
 
 import chainrule
 
@@ -42,7 +42,7 @@ def homes() -> dict[int, str]:
     for module in sorted(public_modules(), key=lambda module: hasattr(module, "__path__")):
         for _, value in members(module):
             home = getattr(value, "__module__", None)
-            own = home if isinstance(value, (FunctionType, type)) else module.__name__
+            own = home if _is_definition(value) else module.__name__
             found.setdefault(id(value), str(own))
     return found
 
@@ -67,12 +67,17 @@ def misdeclared(module: ModuleType) -> list[str]:
     return faults + [f"{module.__name__}.__all__ leaves out {name}" for name in left_out]
 
 
+def _is_definition(value: object) -> bool:
+    """Say whether a value is a function or a class; `list[int]` is neither, whatever 3.10 says."""
+    return isinstance(value, (FunctionType, type)) and not isinstance(value, GenericAlias)
+
+
 def _own_names(module: ModuleType) -> set[str]:
     """Return the public functions and classes that a module defines, or a package re-exports."""
     package = hasattr(module, "__path__")
     own: set[str] = set()
     for name, value in vars(module).items():
-        if name.startswith("_") or not isinstance(value, (FunctionType, type)):
+        if name.startswith("_") or not _is_definition(value):
             continue
         home = value.__module__
         if home == module.__name__ or (package and home.startswith(chainrule.__name__)):
@@ -84,7 +89,7 @@ def undocumented(module: ModuleType) -> list[str]:
     """Return the module, public functions, classes and methods that lack a docstring."""
     missing = [] if inspect.getdoc(module) else [module.__name__]
     for name, value in members(module):
-        if not isinstance(value, (FunctionType, type)):
+        if not _is_definition(value):
             continue
         place = f"{module.__name__}.{name}"
         if not _documented(value):

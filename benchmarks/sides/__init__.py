@@ -13,6 +13,7 @@ MODULES = {
     "torch": "torch_eager",
     "torch.compile": "torch_compiled",
     "jax": "jax_scan",
+    "jax-1-thread": "jax_one_thread",
     "onnxruntime": "onnx_runtime",
 }
 PEERS = tuple(name for name in MODULES if name != OURS)

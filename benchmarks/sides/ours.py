@@ -158,24 +158,22 @@ def predictions(work: Work) -> Runner:
 
 
 class Product(Runner):
-    """The binary's own product on every core at once, best of a few on each."""
+    """The binary's own product on every core at once, sustained."""
 
     def __init__(self, work: Work) -> None:
         super().__init__()
         self.work = work
         self.threads = ThreadPoolExecutor(cores())
+        self.repeats = max(2, int(5e9 / work.flops))
+        self.units = cores() * self.repeats * work.flops
 
     def turn(self) -> None:
-        self.measure(0.0)
-
-    def measure(self, seconds: float) -> float:
-        """Return the seconds of one operation."""
         binary, _ = load_binary()
         assert binary is not None
-        repeats = max(2, int(seconds * 1e11 / self.work.flops))
-        arguments = (instruction_set(), *self.work.widths, repeats)
+        arguments = (instruction_set(), *self.work.widths, self.repeats)
         running = [self.threads.submit(binary.gemm_rate, *arguments) for _ in range(cores())]
-        return 1.0 / sum(one.result() for one in running)
+        for one in running:
+            one.result()
 
 
 class Ours(Side):

@@ -28,7 +28,7 @@ from benchmarks.runner import (
 from benchmarks.work import RATE, Work, data_of, order_of, parameters_of
 
 warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is the point
-LEAST_STEPS = 4
+LEAST_STEPS = 2
 MOST_FLOPS = 4e10
 """Work of one epoch at most: rows beyond that are left out, which changes no step."""
 

@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from benchmarks.functional import forward
 from benchmarks.runner import ONE_THREAD_BELOW, Runner, Side, cores
-from benchmarks.sides.torch_eager import MOST_STEPS, Predictions, loss_of, module_of, tensors_of
+from benchmarks.sides.torch_eager import Predictions, loss_of, module_of, steps_of, tensors_of
 from benchmarks.work import (
     CLIP,
     DECAY,
@@ -78,7 +78,7 @@ class Training(Runner):
         self.slots = [[torch.zeros_like(w) for w in self.weights] for _ in range(2)]
         self.running = self._first_running()
         self.time = torch.zeros(())
-        self.steps = min(work.steps, MOST_STEPS)
+        self.steps = steps_of(work)
         order = order_of(work, max(self.steps, self.work.check_steps + 1))
         self.batches = list(torch.from_numpy(order))
         self.units = float(self.steps)

@@ -30,7 +30,12 @@ from benchmarks.work import (
 )
 
 MOST_STEPS = 200
-"""Steps of a turn: as there is no call to share out, more would only cost time."""
+MOST_FLOPS = 2e10
+
+
+def steps_of(work: Work) -> int:
+    """Return the steps of a turn: as there is no call to share out, more would only cost time."""
+    return max(1, min(work.steps, MOST_STEPS, int(MOST_FLOPS / work.flops)))
 
 
 class Residual(torch.nn.Sequential):
@@ -85,7 +90,7 @@ class Training(Runner):
         self.model = module_of(work)
         self.optimizer = self._optimizer(form)
         self.X, self.y = tensors_of(work)
-        steps = min(work.steps, MOST_STEPS)
+        steps = steps_of(work)
         order = order_of(work, max(steps, work.check_steps + 1))
         self.batches = list(torch.from_numpy(order))
         self.steps = steps
@@ -178,23 +183,25 @@ class Stack(torch.nn.Module):
 class Many(Runner):
     """Networks as one stack: their losses are summed, which keeps their gradients apart."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, threads: int) -> None:
         super().__init__()
-        torch.set_num_threads(cores())
+        self.threads = threads
+        torch.set_num_threads(threads)
         self.model = Stack(work)
         self.optimizer = torch.optim.Adam(self.model.parameters(), RATE, fused=True)
         self.X, self.y = tensors_of(work)
-        steps = min(work.steps, MOST_STEPS)
+        steps = steps_of(work)
         orders = [
             order_of(work, max(steps, work.check_steps + 1), seed) for seed in range(work.networks)
         ]
         self.batches = list(torch.from_numpy(np.stack(orders, axis=1)))
         self.steps = steps
-        self.networks = work.networks
+        self.networks, self.check_steps = work.networks, work.check_steps
         self.units = float(steps * work.networks)
 
     def run(self, batches: list[torch.Tensor]) -> torch.Tensor:
         """Train on the batches and return the last losses' sum."""
+        torch.set_num_threads(self.threads)
         value = torch.zeros(())
         for index in batches:
             self.optimizer.zero_grad(set_to_none=True)
@@ -209,7 +216,17 @@ class Many(Runner):
 
     def check(self) -> dict[str, float]:
         """Return the mean of the networks' losses."""
-        return {"loss": float(self.run(self.batches[: self.work.check_steps + 1])) / self.networks}
+        return {"loss": float(self.run(self.batches[: self.check_steps + 1])) / self.networks}
+
+
+def many(work: Work) -> Runner:
+    """Return the faster of one thread and all."""
+    return fastest(
+        {
+            f"{threads} threads": lambda threads=threads: Many(work, threads)
+            for threads in sorted({1, cores()})
+        }
+    )[0]
 
 
 class Table(Runner):
@@ -287,7 +304,7 @@ class TorchEager(Side):
     name = "torch"
     kinds = {
         "train": training,
-        "many": Many,
+        "many": many,
         "table": Table,
         "predict": predictions,
         "product": product,

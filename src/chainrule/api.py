@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from chainrule._version import __version__
 from chainrule.engine.protocol import Observer
 from chainrule.maths.class_weights import ClassWeight
@@ -25,10 +27,11 @@ from chainrule.training.data import prepare
 from chainrule.training.events import Listener
 from chainrule.training.history import History
 from chainrule.training.loop import run_course
+from chainrule.training.names import column_names
 from chainrule.training.session import Outcome
 from chainrule.training.stopping import STOPPINGS, Stopping
 
-__all__ = ["DEFAULT_EPOCHS", "Run", "load", "train"]
+__all__ = ["DEFAULT_EPOCHS", "Run", "TableModel", "load", "train"]
 
 DEFAULT_EPOCHS = 100
 _RECORDED_ROWS = 1_000
@@ -49,12 +52,15 @@ class Run:
         Why the run ended: one of `chainrule.training.REASONS`.
     best_epoch : int
         The epoch with the best monitored score, counted from 1; 0 if none has a score.
+    fault : str
+        Where a run diverged, and which number was not finite; empty for others.
     """
 
     model: Model
     history: History = field(repr=False)
     stop_reason: str
     best_epoch: int
+    fault: str = ""
 
 
 def train(
@@ -100,7 +106,9 @@ def train(
         Its last width must be what the loss needs: the number of classes for
         `softmax_cross_entropy`, of target columns for most others.
     X : array-like, (N, d) or (N, T, d)
-        Finite numbers. An array of the run's type is read where it is, without a copy.
+        Finite numbers. An array of the run's type is read where it is, without a copy. The names
+        of a data frame's columns are kept, and a frame with others, or in another order, is refused
+        by the model.
     y : array-like, (N,) or (N, K)
         For a classification loss, labels of any kind (strings, whole numbers, truth values), or a
         matrix, one-hot or soft; for others, numbers.
@@ -215,11 +223,13 @@ def train(
         restore_best=restore_best,
     )
     outcome = run_course(course, on_event, checkpoint, checkpoint_every, saved, observer)
-    return _run(course, outcome, data.classes)
+    return _run(course, outcome, data.classes, column_names(X))
 
 
 def load(path: str | os.PathLike[str]) -> Model:
     """Return the model of a file, validated wholly before it is used.
+
+    A model that was trained on a table file (`chainrule train`) reads data frames: `TableModel`.
 
     Raises
     ------
@@ -234,7 +244,51 @@ def load(path: str | os.PathLike[str]) -> Model:
     chainrule.errors.FileFormatError: there is no such model file
       where:    no-such-model.safetensors
     """
-    return Model.load(path)
+    model = Model.load(path)
+    if model.encoder is None:
+        return model
+    return TableModel(
+        model.plan,
+        model.weights,
+        model.state,
+        encoder=model.encoder,
+        classes=model.classes,
+        record=model.record,
+        dtype=model.dtype,
+        feature_names=model.feature_names,
+    )
+
+
+class TableModel(Model):
+    """A model of `chainrule train`: it reads data frames too, and predicts in the target's units.
+
+    A frame (pandas, polars, PyArrow) needs the columns of training by name, in any order and beside
+    others; `predict` then gives what `chainrule predict` writes. An array holds the encoded
+    features, and gives what the network says of them.
+    """
+
+    def raw(self, X: Any) -> np.ndarray:
+        return super().raw(self._features(X))
+
+    def predict(self, X: Any) -> np.ndarray:
+        if column_names(X) is None:
+            return super().predict(X)
+        from chainrule.tabular.predict import predict_table
+
+        return predict_table(self, self._table(X)).values
+
+    def _features(self, X: Any) -> Any:
+        if column_names(X) is None:
+            return X
+        from chainrule.tabular.predict import encoder_of
+
+        return encoder_of(self).encode(self._table(X))
+
+    def _table(self, frame: Any) -> Any:
+        from chainrule.tabular.frames import table_of
+        from chainrule.tabular.predict import encoder_of
+
+        return table_of(frame, encoder_of(self).expects())
 
 
 def _planned(epochs: int | None, before: int | None) -> int:
@@ -243,7 +297,12 @@ def _planned(epochs: int | None, before: int | None) -> int:
     return DEFAULT_EPOCHS if before is None else before
 
 
-def _run(course: Course, outcome: Outcome, classes: list[Any] | None) -> Run:
+def _run(
+    course: Course,
+    outcome: Outcome,
+    classes: list[Any] | None,
+    names: tuple[str, ...] | None,
+) -> Run:
     progress = outcome.progress
     kept = progress.chosen(course.restore_best)
     model = Model(
@@ -253,9 +312,11 @@ def _run(course: Course, outcome: Outcome, classes: list[Any] | None) -> Run:
         classes=classes,
         record=_record(course, outcome),
         dtype=course.dtype,
+        feature_names=names,
     )
     best_epoch = 0 if progress.best is None else progress.best.epoch
-    return Run(model, History([dict(row) for row in progress.rows]), outcome.reason, best_epoch)
+    history = History([dict(row) for row in progress.rows])
+    return Run(model, history, outcome.reason, best_epoch, outcome.fault)
 
 
 def _record(course: Course, outcome: Outcome) -> dict[str, Any]:

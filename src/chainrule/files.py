@@ -52,7 +52,7 @@ def require_writable(path: str | os.PathLike[str], *, overwrite: bool = False) -
             raise OutputExistsError(
                 "the output file exists already",
                 where=str(path),
-                do="choose another name, or pass --force (overwrite=True in Python)",
+                do="choose another name, or pass overwrite=True",
             )
         if not os.access(path.parent, os.W_OK):
             raise _not_permitted(path)

@@ -110,7 +110,8 @@ def value_for(draw: Any, rule: Rule) -> Any:
     if isinstance(rule, Boolean):
         return draw(st.booleans())
     if isinstance(rule, Integer):
-        return draw(SMALL_OR_ANY.filter(rule.accepts))
+        low = 1 if rule.low is None else int(rule.low)
+        return draw(st.one_of(st.integers(low, 9), st.integers(low, WIDEST)))
     if isinstance(rule, Real):
         return draw(between(rule))
     if isinstance(rule, OneOf):

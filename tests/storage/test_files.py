@@ -46,7 +46,7 @@ def test_a_link_is_followed(tmp_path: Path) -> None:
 def test_nothing_is_replaced_without_leave(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_text("old")
-    with pytest.raises(OutputExistsError, match="--force"):
+    with pytest.raises(OutputExistsError, match="overwrite=True"):
         atomic_write(path, "new")
     assert path.read_text() == "old"
 

@@ -191,3 +191,40 @@ def test_reasons_are_words(reason: str) -> None:
 def test_the_rule_is_a_record() -> None:
     rule = cr.Stopping(patience=3, monitor="train_loss")
     assert STOPPINGS.make(STOPPINGS.document(rule)) == rule
+
+
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [
+        ({"optimizer": cr.SGD(1e30)}, "not finite"),
+        ({"optimizer": cr.SGD(1e39), "batch_size": None}, "weights that are not finite after"),
+        ({"optimizer": "lbfgs", "X": 1e30 * numbers()[0]}, "a loss of inf"),
+    ],
+)
+def test_a_divergence_says_what_was_not_finite(changed: dict[str, Any], found: str) -> None:
+    with pytest.raises(DivergenceError) as caught:
+        regress(network=nn.Dense(1), **changed)
+    assert found in caught.value.got or caught.value.got.startswith("a loss of")
+    assert caught.value.do.startswith("lower the learning rate first")
+
+
+def test_a_late_divergence_is_told_with_the_run() -> None:
+    X, y = numbers()
+    run = regress(X=X, y=y, optimizer=cr.SGD(5.0), network=nn.Dense(1), batch_size=10, epochs=40)
+    assert run.fault.startswith(f"epoch {len(run.history)}, update ")
+    assert "finite" in run.fault or "a loss of" in run.fault
+    assert regress().fault == ""
+
+
+def test_patience_given_as_a_number_is_explained() -> None:
+    with pytest.raises(InvalidParameterError, match="not a number of epochs") as caught:
+        regress(stopping=5)
+    assert caught.value.do == "pass Stopping(patience=5)"
+
+
+def test_a_checkpoint_that_exists_can_be_resumed(tmp_path: Path) -> None:
+    path = tmp_path / "run.ckpt"
+    regress(checkpoint=path)
+    with pytest.raises(OutputExistsError) as caught:
+        regress(checkpoint=path)
+    assert f"resume={str(path)!r}" in caught.value.do

@@ -50,12 +50,17 @@ def _show(screen: Any, report: Any) -> None:
             METHODS.get(method, "could not be evaluated"),
             _power(row.error),
             _power(row.tolerance),
-            f"{row.name}: {row.where}",
         )
         for method, row in report.worst().items()
     ]
-    heads = ("against the", "worst error", "allowed", "in")
-    screen.table(heads, methods, right=(1, 2))
+    screen.table(("against the", "worst error", "allowed"), methods, right=(1, 2))
+    screen.gap()
+    screen.facts(
+        {
+            f"worst, {METHODS.get(method, 'no value')}": f"{row.name}: {row.where}"
+            for method, row in report.worst().items()
+        }
+    )
     screen.gap()
     failures = report.failures
     for row in failures[:MOST_FAILURES]:

@@ -52,7 +52,7 @@ def command(model: Path, as_json: bool) -> None:
 
 
 def _facts(model: Any) -> dict[str, str]:
-    from chainrule.cli.words import amount, count
+    from chainrule.cli.words import amount
 
     facts = {"loss": model.loss.name, "optimizer": model.plan.optimizer.name}
     if model.classes:
@@ -63,7 +63,7 @@ def _facts(model: Any) -> dict[str, str]:
         encoder = Encoder.from_document(model.encoder)
         facts["predicts"] = f"{encoder.target.name} ({encoder.target.task})"
         facts["from"] = ", ".join(f"{name} ({kind})" for name, kind in encoder.expects().items())
-        facts["features"] = count(len(encoder.features), "feature")
+        facts["features"] = f"{len(encoder.features):,}"
     record = model.record
     if isinstance(record.get("table"), str):
         facts["trained on"] = record["table"]

@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # what a poor terminal cannot show is a "?"
     try:
-        return _run(words)
+        return _run(words or ["--help"])
     except ChainruleError as error:
         return _tell(error)
     except BrokenPipeError:
@@ -78,9 +78,19 @@ def _run(words: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
+_SAID_HERE = {
+    "overwrite=True": "--force",
+    "go on from it with resume=": "go on from it with train --resume",
+    "lower the learning rate first": "try a smaller --learning-rate first",
+}
+"""What messages call Python's arguments, and the option that does the same."""
+
+
 def _tell(error: ChainruleError) -> int:
     from chainrule.cli.words import readable
 
+    for argument, option in _SAID_HERE.items():
+        error.do = error.do.replace(argument, option)
     try:
         from chainrule.cli.screen import show_error
     except ImportError:  # without rich: the same words, without colour

@@ -14,7 +14,7 @@ from chainrule.api import Run, load, train
 from chainrule.errors import ChainruleError, UsageError
 from chainrule.maths.loss import LOSSES, Loss
 from chainrule.maths.metric import METRICS
-from chainrule.maths.optimizer import OPTIMIZERS
+from chainrule.maths.optimizer import OPTIMIZERS, Optimizer
 from chainrule.storage import Model
 from chainrule.tabular import Encoder, Table, predict_table, split_rows
 from chainrule.tabular.split import Split
@@ -29,6 +29,7 @@ __all__ = [
     "batch_rows",
     "fit",
     "network",
+    "optimizer_of",
     "prepare",
     "score",
     "verify",
@@ -154,6 +155,12 @@ def batch_rows(prepared: Prepared, settings: Settings) -> int:
     return settings.batch_size or min(max(2 ** (rows.bit_length() - 1), 16), 256)
 
 
+def optimizer_of(settings: Settings) -> Optimizer:
+    """Return the optimizer that was chosen, with its learning rate."""
+    rate = settings.learning_rate
+    return OPTIMIZERS.make(settings.optimizer, **({} if rate is None else {"learning_rate": rate}))
+
+
 def network(settings: Settings, outputs: int) -> nn.Sequential:
     """Return the network that the settings describe."""
     layers: list[nn.Layer] = []
@@ -182,10 +189,6 @@ def fit(
     """Train the network; `listener` takes the events."""
     classes, loss = prepared.encoder.target.classes, prepared.loss
     targets = len(classes) if classes and not loss.link.elementwise else 1
-    rate = settings.learning_rate
-    optimizer = OPTIMIZERS.make(
-        settings.optimizer, **({} if rate is None else {"learning_rate": rate})
-    )
     X, y = prepared.part(prepared.split.training)
     held = prepared.split.validation
     return train(
@@ -193,7 +196,7 @@ def fit(
         X,
         y,
         loss=loss,
-        optimizer=optimizer,
+        optimizer=optimizer_of(settings),
         schedule=settings.schedule,
         batch_size=batch_rows(prepared, settings),
         epochs=settings.epochs,

@@ -63,7 +63,8 @@ class TrainingProgress:
     def __init__(self, screen: Screen, metric: str) -> None:
         self.screen = screen
         self.metric = metric
-        self.epochs = self.before = 0
+        self.epochs = self.seen = 0
+        self.seconds = 0.0
         self.bar = _bar(screen, "  {task.fields[epoch]}")
         self.task = TaskID(0)
 
@@ -79,10 +80,13 @@ class TrainingProgress:
     def __call__(self, event: Any) -> None:
         """Take one event."""
         if isinstance(event, RunStarted):
-            self.epochs, self.before = event.epochs, event.epochs_done
+            self.epochs = event.epochs
             if self.bar is not None:
-                total, label = float(event.epochs), self._count(1)
-                self.task = self.bar.add_task("", total=total, epoch=label, words="starting")
+                total, done = float(event.epochs), event.epochs_done
+                label = self._count(min(done + 1, event.epochs))
+                self.task = self.bar.add_task(
+                    "", total=total, completed=done, epoch=label, words="starting"
+                )
         elif isinstance(event, StepsDone) and self.bar is not None:
             done = event.epoch - 1 + event.step / max(event.steps_per_epoch, 1)
             self.bar.update(self.task, completed=done, epoch=self._count(event.epoch))
@@ -95,15 +99,19 @@ class TrainingProgress:
     def _epoch_ended(self, event: EpochEnded) -> None:
         row = event.row
         epoch = int(row["epoch"])
-        mean = event.seconds / (epoch - self.before)
-        left = mean * (event.epochs_planned - epoch)
+        # What epochs took that a checkpoint brought along says nothing of this machine, and
+        # the time of this call holds their replay (L-BFGS).
+        self.seen += 1
+        self.seconds += row["seconds"]
+        left = self.seconds / self.seen * (event.epochs_planned - epoch)
         words = [f"loss {_fixed(row.get('train_loss'))}"]
         if "validation_loss" in row:
             words.append(f"held out {_fixed(row['validation_loss'])}")
         score = row.get(f"validation_{self.metric}", row.get(f"train_{self.metric}"))
         if score is not None:
             words.append(f"{self.metric} {_fixed(score)}")
-        words.append(f"{duration(left)} left" if left else duration(event.seconds))
+        if left:
+            words.append(f"{duration(left)} left")
         if self.bar is None:
             self.screen.line("  ".join([self._count(epoch), *words]), "  best" * event.best)
         else:

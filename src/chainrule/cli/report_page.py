@@ -58,8 +58,8 @@ def _predictions(outcome: Outcome) -> Section:
         for label, line in zip(labels, pairs.reshape(size, size), strict=False)
     ]
     more = f" The first {shown} of {size} classes." if shown < size else ""
-    text = f"Test rows by their class (lines) and the predicted class (columns).{more}"
-    heads = ("", *labels)
+    text = f"Test rows by their class (rows) and the predicted class (columns).{more}"
+    heads = ("class", *(f"predicted {label}" for label in labels))
     return Section("Predictions", text, heads, rows, tuple(range(1, shown + 1)))
 
 

@@ -3,7 +3,8 @@
 Decisions
 ---------
 a) One stream a run: standard output, or standard error where standard output carries data (JSON,
-   predictions). Notes, progress and results then never change places.
+   predictions). Notes, progress and results then never change places. `predict` says what is odd
+   about its rows on standard error always: whoever looks at the file alone must not miss it.
 b) Colour adds nothing that words do not say. Without a terminal, or with NO_COLOR, it is gone; a
    live bar becomes one line an epoch.
 c) Text from files is never taken for markup, and its control characters are replaced.
@@ -23,7 +24,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
 
-from chainrule.cli.words import readable
+from chainrule.cli.words import folded, readable
 from chainrule.errors import ChainruleError
 
 __all__ = ["Screen", "show_error"]
@@ -40,6 +41,8 @@ _THEME = Theme(
     }
 )
 _WIDEST = 100
+_LABEL = 8
+"""Least width of the names of facts, so that the values of all blocks begin in one column."""
 _LINE = Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
 _LINE_ASCII = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 _BARS = "▁▂▃▄▅▆▇█"
@@ -122,19 +125,34 @@ class Screen:
 
     def _hanging(self, label: tuple[str, str], text: str) -> None:
         grid = Table.grid(padding=(0, 2))
-        grid.add_row(Text(*label), Text(readable(text), overflow="fold"))
+        grid.add_row(Text(*label), self._folded(readable(text), len(label[0])))
         self._indented(grid)
 
+    def _folded(self, text: str, label: int) -> Text:
+        """Return text for the place beside a label, broken between names and not within them."""
+        return Text(folded(text, self.console.width - label - 4), overflow="fold")
+
     def _indented(self, shown: Any) -> None:
-        self.console.print(Padding(shown, (0, 0, 0, 2), expand=False))
+        self._print(Padding(shown, (0, 0, 0, 2), expand=False))
+
+    def _print(self, shown: Any) -> None:
+        """Print; outside a terminal no line ends in blanks, so that output can be compared."""
+        if self.console.is_terminal:
+            self.console.print(shown)
+            return
+        with self.console.capture() as captured:
+            self.console.print(shown)
+        lines = captured.get().split("\n")
+        self.console.file.write("\n".join(line.rstrip() for line in lines))
 
     def facts(self, facts: Mapping[str, str]) -> None:
         """Print names and values in two columns."""
         grid = Table.grid(padding=(0, 2))
-        grid.add_column(style="faint", no_wrap=True)
+        grid.add_column(style="faint", no_wrap=True, min_width=_LABEL)
         grid.add_column(overflow="fold")
+        label = max([_LABEL, *(len(readable(name)) for name in facts)])
         for name, value in facts.items():
-            grid.add_row(readable(name), Text(readable(value)))
+            grid.add_row(readable(name), self._folded(readable(value), label))
         self._indented(grid)
 
     def table(
@@ -173,6 +191,11 @@ class Screen:
             table.add_row(*(Text(readable(cell)) for cell in row))
         self._indented(table)
 
+    def command(self, label: str, command: str) -> None:
+        """Print a command on one line, however long it is, so that it can be copied."""
+        words = Text.assemble("  ", (f"{label:<{_LABEL}}  ", "faint"), readable(command))
+        self.console.print(words, soft_wrap=True)
+
     def members(self, kind: str, members: Mapping[str, str]) -> None:
         """Print the members of a registry with their sentences."""
         self.title(kind, f"{len(members)} of them")
@@ -205,4 +228,4 @@ def show_error(error: ChainruleError) -> None:
     for label, text in error.parts().items():
         if text:
             grid.add_row(Text(label, "faint"), Text(readable(text), overflow="fold"))
-    console.print(grid)
+    console.print(Padding(grid, (0, 0, 0, 2), expand=False))

@@ -89,11 +89,24 @@ def command(
     """Train on a table file and write the model."""
     from chainrule.cli.pipeline import Checkpoints, Settings
     from chainrule.cli.screen import Screen
-    from chainrule.cli.training import Outputs, require_outputs, run_training
+    from chainrule.cli.training import Outputs, require_ending, require_outputs, run_training
 
     results = {"--out": out, "--history": history, "--report": report}
     require_outputs({"DATA": data}, results, force)
-    require_outputs({"DATA": data}, {"--checkpoint": checkpoint}, force=checkpoint == resume)
+    require_ending("--history", history, (".csv", ".json"))
+    require_ending("--report", report, (".html", ".htm"))
+    _require_checkpoint(data, checkpoint, resume)
     settings = Settings(patience=patience or None, **chosen)
     outputs = Outputs(out, history, report, Checkpoints(checkpoint, resume), as_json)
     run_training(data, settings, Screen(as_json), outputs)
+
+
+def _require_checkpoint(data: Path, checkpoint: Path | None, resume: Path | None) -> None:
+    from chainrule.cli.training import require_outputs
+    from chainrule.errors import OutputExistsError
+
+    try:
+        require_outputs({"DATA": data}, {"--checkpoint": checkpoint}, force=checkpoint == resume)
+    except OutputExistsError as error:
+        error.do = f"choose another name, or go on from it: --resume {checkpoint}"
+        raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from chainrule.files import atomic_write, require_writable
 from chainrule.storage.document import plain
 from chainrule.tabular import read_table
 
-__all__ = ["Outputs", "require_outputs", "run_training"]
+__all__ = ["Outputs", "require_ending", "require_outputs", "run_training"]
 
 
 def require_outputs(
@@ -53,6 +53,25 @@ def require_outputs(
         other = taken.setdefault(path.resolve(), option)
         if other != option:
             raise UsageError(f"{option} and {other} are the same file", where=str(path))
+
+
+def require_ending(option: str, path: Path | None, endings: Iterable[str]) -> None:
+    """Refuse a file name whose ending promises a format that is not written.
+
+    Raises
+    ------
+    UsageError
+        Another ending than those; a name without an ending gets the first of them.
+    """
+    endings = [ending for ending in endings if ending]
+    if path is None or path.suffix.lower() in ("", *endings):
+        return
+    raise UsageError(
+        f"{option} does not write {path.suffix} files",
+        where=str(path),
+        expected="a name that ends in " + " or ".join(endings),
+        got=path.name,
+    )
 
 
 @dataclass(frozen=True)
@@ -107,7 +126,7 @@ def run_training(
         raise KeyboardInterrupt
     if not outputs.as_json:
         words = ["chainrule", "predict", str(outputs.model), "NEW.csv", "--out", "predictions.csv"]
-        screen.facts({"next": shlex.join(words)})
+        screen.command("next", shlex.join(words))
         screen.gap()
 
 
@@ -116,6 +135,8 @@ def _require_learned(run: Run) -> None:
         raise DivergenceError(
             "the training diverged, so no model is written",
             where=f"epoch {len(run.history)}",
+            expected="finite loss, gradient and weights",
+            got=run.fault.partition(": ")[2],
             do="try a smaller --learning-rate",
         )
     if not len(run.history):
@@ -131,7 +152,7 @@ def _tell_resume(screen: Screen, checkpoints: Checkpoints) -> None:
     if checkpoints.resume is None:
         words += ["--resume", str(saved)]
     screen.note("go on where it was interrupted:")
-    screen.line((shlex.join(["chainrule", *words, "--force"]), "name"))
+    screen.command("next", shlex.join(["chainrule", *words, "--force"]))
 
 
 def _write(screen: Screen, outcome: Outcome, outputs: Outputs, title: str) -> None:

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from chainrule.cli.pipeline import Prepared, Settings, batch_rows
+from chainrule.cli.pipeline import Prepared, Settings, batch_rows, optimizer_of
 from chainrule.cli.screen import Screen
 from chainrule.cli.words import amount, count
 from chainrule.tabular import Column, Encoder
@@ -108,17 +108,24 @@ def plan_facts(prepared: Prepared, settings: Settings, arrow: str = "→") -> di
         *(f"{width} {settings.activation}" for width in settings.hidden),
         str(outputs),
     ]
-    rate = f", learning rate {settings.learning_rate:g}" if settings.learning_rate else ""
-    rate += f" on a {settings.schedule} schedule" if settings.schedule else ""
     return {
         "task": _task(prepared),
         "rows": f"{len(split.training):,} to train, {len(split.validation):,} to validate, "
         f"{len(split.test):,} to test",
         "network": f" {arrow} ".join(widths)
         + (f", dropout {settings.dropout:g}" if settings.dropout else ""),
-        "training": f"{settings.optimizer}{rate}, batches of {batch_rows(prepared, settings)}, "
+        "training": f"{_method(prepared, settings)}, "
         f"at most {count(settings.epochs, 'epoch')}, loss {prepared.loss.name}",
     }
+
+
+def _method(prepared: Prepared, settings: Settings) -> str:
+    optimizer = optimizer_of(settings)
+    if not optimizer.stepwise:  # chooses its own steps
+        return f"{optimizer.name}, whole data"
+    schedule = f" on a {settings.schedule} schedule" if settings.schedule else ""
+    rate = f"learning rate {optimizer.learning_rate:g}{schedule}"
+    return f"{optimizer.name}, {rate}, batches of {batch_rows(prepared, settings)}"
 
 
 def _task(prepared: Prepared) -> str:
@@ -128,7 +135,7 @@ def _task(prepared: Prepared) -> str:
     column = prepared.table.column(target.name)
     shares = np.bincount(target.encode(column), minlength=len(target.classes)) / len(column.values)
     listed = [
-        f"{label} {100 * share:.3g} %"
+        f"{label} ({100 * share:.3g} %)"
         for label, share in zip(target.classes[:MOST_CLASSES], shares, strict=False)
     ]
     more = ", ..." if len(target.classes) > MOST_CLASSES else ""

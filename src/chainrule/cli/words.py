@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 
-__all__ = ["amount", "bytes_text", "count", "duration", "readable"]
+__all__ = ["amount", "bytes_text", "count", "duration", "folded", "readable"]
 
 
 def readable(text: str, *, lines: bool = False) -> str:
@@ -26,6 +27,25 @@ def readable(text: str, *, lines: bool = False) -> str:
         else "\ufffd"
         for sign in text
     )
+
+
+def folded(text: str, width: int) -> str:
+    """Return text in lines of at most a width, broken after blanks, commas and brackets.
+
+    A name is never broken, even if it is wider.
+
+    Example
+    -------
+    >>> print(folded("dense(units=4),layer_norm", 15))
+    dense(units=4),
+    layer_norm
+    """
+    lines = [""]
+    for piece in re.findall(r"\s+|[^\s,(\[|/]+(?: %\S*)?[,(\[|/]*|[,(\[|/]+", text):
+        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece if lines[-1] else piece.lstrip()
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def count(number: int, noun: str) -> str:
@@ -61,9 +81,11 @@ def duration(seconds: float) -> str:
 
     Example
     -------
-    >>> duration(0.4), duration(12.3), duration(125), duration(7300)
-    ('0.4 s', '12 s', '2 min 05 s', '2 h 01 min')
+    >>> duration(0.0123), duration(0.4), duration(12.3), duration(125), duration(7300)
+    ('13 ms', '0.4 s', '12 s', '2 min 05 s', '2 h 01 min')
     """
+    if seconds < 0.095:
+        return f"{math.ceil(1000 * seconds)} ms"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)

@@ -106,7 +106,7 @@ def _tensor(shape: tuple[int, ...]) -> dict[str, int]:
 
 
 def _parameters(plan: Plan) -> list[dict[str, Any]]:
-    rates, decays = plan.rate_factors(), plan.decay_factors()
+    factors = plan.tensor_factors()
     penalised = {entry.name: entry.penalised for entry in plan.graph.parameters}
     spectral = any(penalty.name == "spectral" for penalty in plan.penalties)
     return [
@@ -114,8 +114,8 @@ def _parameters(plan: Plan) -> list[dict[str, Any]]:
             "name": slot.name,
             "rows": slot.shape[0] if len(slot.shape) == 2 else 1,
             "columns": slot.shape[-1],
-            "rate_factor": float(rates[slot.start]),
-            "decay_factor": float(decays[slot.start]),
+            "rate_factor": factors[slot.name][0],
+            "decay_factor": factors[slot.name][1],
             "penalised": penalised[slot.name],
             "start": _first_vector(slot.shape) if spectral and penalised[slot.name] else [],
         }

@@ -13,7 +13,9 @@ c) Floating-point overflow is not reported by NumPy warnings but by the finite c
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -75,11 +77,15 @@ class ReferenceEngine:
         self.plan = plan
         self.dtype = np.dtype(dtype)
         self.observer = observer
-        self._rate_factors = self._vector_or_none(plan.rate_factors(), 1.0)
-        self._decay_factors = plan.decay_factors().astype(self.dtype)
 
-    def _vector_or_none(self, vector: np.ndarray, neutral: float) -> np.ndarray | None:
-        return None if np.all(vector == neutral) else vector.astype(self.dtype)
+    @cached_property
+    def _rate_factors(self) -> np.ndarray | None:
+        vector = self.plan.rate_factors()
+        return None if np.all(vector == 1.0) else vector.astype(self.dtype)
+
+    @cached_property
+    def _decay_factors(self) -> np.ndarray:
+        return self.plan.decay_factors().astype(self.dtype)
 
     def buffers(self, seed: int) -> Buffers:
         """Return the state before the first step."""
@@ -100,7 +106,10 @@ class ReferenceEngine:
         with np.errstate(all="ignore"):
             for start in range(0, max(len(X), 1), _PREDICTION_ROWS):
                 walk = Walk(self.plan, parameters, moments, {}, training=False)
-                parts.append(walk.forward(X[start : start + _PREDICTION_ROWS]))
+                try:
+                    parts.append(walk.forward(X[start : start + _PREDICTION_ROWS]))
+                except DataError as error:
+                    raise _further_down(error, start) from None
         return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
     def evaluate(
@@ -251,6 +260,12 @@ class ReferenceEngine:
             if stopped or done == len(starts):
                 return tally.result(done, result, finite=True, complete=done == len(starts))
         raise DataError("there is nothing to train on", where="order", expected="at least one row")
+
+
+def _further_down(error: DataError, rows: int) -> DataError:
+    """Return an error about a part of the data with the row's number in the whole."""
+    where = re.sub(r"^row (\d+)", lambda found: f"row {int(found[1]) + rows}", error.where)
+    return DataError(error.what, **{**error.parts(), "where": where})
 
 
 class _Tally:

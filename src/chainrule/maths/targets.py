@@ -130,7 +130,7 @@ def _one_hot(labels: np.ndarray, width: int | None) -> np.ndarray:
         labels,
         "a class number is not a whole number from 0",
         expected="whole numbers 0, 1, ..., K - 1",
-        do="number the classes; MLPClassifier does so by itself",
+        do="number the classes; train and MLPClassifier take labels of any kind",
     )
     classes = int(labels.max()) + 1 if width is None else width
     if classes < 2:
@@ -167,7 +167,8 @@ def _numbers(y: object) -> np.ndarray:
         where="y",
         expected="numbers in rows of one length",
         got=shown(y),
-        do="turn the target into numbers; MLPClassifier numbers the classes by itself",
+        do="turn the target into numbers; train and MLPClassifier take labels of any kind "
+        "where the loss is a classification",
     )
 
 

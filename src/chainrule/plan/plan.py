@@ -174,28 +174,33 @@ class Plan:
         }
         return self.running.pack(tensors, np.float64)
 
+    def tensor_factors(self) -> dict[str, tuple[float, float]]:
+        """Return the factors on learning rate and decay of each parameter, by name.
+
+        They are the product of the layer's own and those of all groups that match. The decay's is
+        0 where nothing is penalised.
+        """
+        return {entry.name: self._factors(entry) for entry in self.graph.parameters}
+
+    def _factors(self, entry: Parameter) -> tuple[float, float]:
+        rate, decay = entry.rate_factor, entry.decay_factor if entry.penalised else 0.0
+        for group in self.groups:
+            if fnmatch.fnmatchcase(entry.name, group.pattern):
+                rate, decay = rate * group.rate_factor, decay * group.decay_factor
+        return rate, decay
+
     def rate_factors(self) -> np.ndarray:
-        """Return the learning-rate factor of every parameter, flat."""
-        return self._spread(
-            {entry.name: entry.rate_factor for entry in self.graph.parameters}, "rate_factor"
-        )
+        """Return the learning-rate factor of every number, flat."""
+        return self._spread({name: rate for name, (rate, _) in self.tensor_factors().items()})
 
     def decay_factors(self) -> np.ndarray:
-        """Return the decay factor of every parameter, flat; 0 where nothing is penalised."""
-        own = {
-            entry.name: entry.decay_factor if entry.penalised else 0.0
-            for entry in self.graph.parameters
-        }
-        return self._spread(own, "decay_factor")
+        """Return the decay factor of every number, flat; 0 where nothing is penalised."""
+        return self._spread({name: decay for name, (_, decay) in self.tensor_factors().items()})
 
-    def _spread(self, own: Mapping[str, float], attribute: str) -> np.ndarray:
+    def _spread(self, factors: Mapping[str, float]) -> np.ndarray:
         vector = np.ones(self.parameters.size)
         for slot in self.parameters.slots:
-            factor = own[slot.name]
-            for group in self.groups:
-                if fnmatch.fnmatchcase(slot.name, group.pattern):
-                    factor *= getattr(group, attribute)
-            vector[slot.start : slot.stop] = factor
+            vector[slot.start : slot.stop] = factors[slot.name]
         return vector
 
     def __str__(self) -> str:

@@ -142,14 +142,19 @@ def plan_table(plan: Plan, rows: int = 1, itemsize: int = 4) -> str:
     return _aligned(lines) + "\n" + "\n".join(_footer(plan, cost))
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
 def _footer(plan: Plan, cost: PlanCost) -> list[str]:
     def listed(records: tuple[object, ...]) -> str:
         return ", ".join(str(record) for record in records) or "none"
 
-    slots = f"{len(plan.optimizer.slots)} optimizer slot(s)"
+    slots = _count(len(plan.optimizer.slots), "optimizer slot")
+    targets = _count(plan.targets, "target column")
     size = _readable(cost.update_bytes, "B")
     return [
-        f"loss:      {plan.loss} ({plan.reduction} over rows), {plan.targets} target column(s)",
+        f"loss:      {plan.loss} ({plan.reduction} over rows), {targets}",
         f"optimizer: {plan.optimizer}",
         f"schedule:  {plan.schedule or 'constant'}",
         f"penalties: {listed(plan.penalties)}",

@@ -30,7 +30,7 @@ th, td { padding: .25rem 1.4rem .25rem 0; border-bottom: 1px solid var(--line);
 th.right, td.right { text-align: right; } tr td:first-child { color: var(--first); }
 svg { width: 100%; height: auto; max-width: 40rem; font: 12px system-ui, sans-serif; }
 svg text { fill: var(--faint); } .end { text-anchor: end; } .mid { text-anchor: middle; }
-.paper { fill: var(--paper); } .grid { stroke: var(--line); } .line { fill: none; stroke-width: 2; }
+.grid { stroke: var(--line); } .line { fill: none; stroke-width: 2; }
 .line-0 { stroke: var(--first); } .line-1 { stroke: var(--second); }
 .mark { stroke: var(--faint); stroke-dasharray: 4 4; fill: none; }
 .dots { stroke: var(--first); stroke-width: 3; stroke-linecap: round; opacity: .35; }

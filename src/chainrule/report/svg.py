@@ -11,7 +11,9 @@ import numpy as np
 __all__ = ["MOST_POINTS", "line_chart", "scatter_chart", "ticks"]
 
 WIDTH, HEIGHT = 560, 320
-LEFT, RIGHT, TOP, BOTTOM = 64, 16, 14, 44
+LEFT, RIGHT, TOP, BOTTOM = 64, 16, 24, 44
+LEGEND = 160
+"""Room for one line's name above the plane."""
 MOST_POINTS = 1500
 
 
@@ -103,10 +105,6 @@ def line_chart(lines: Mapping[str, Sequence[float]], x_label: str, mark: int = 0
     if mark:
         x = plane.across(float(mark))
         parts.append(f'<path class="mark" d="M{x:.1f} {TOP}V{HEIGHT - BOTTOM}"/>')
-    height = 18 * len(lines) + 2
-    parts.append(
-        f'<rect class="paper" x="{WIDTH - 176}" y="{TOP - 4}" width="160" height="{height}"/>'
-    )
     for number, (name, values) in enumerate(lines.items()):
         pen, path = "M", ""
         for position, value in enumerate(values, start=1):
@@ -116,9 +114,10 @@ def line_chart(lines: Mapping[str, Sequence[float]], x_label: str, mark: int = 0
             path += f"{pen}{plane.across(position):.1f} {plane.down(value):.1f}"
             pen = "L"
         parts.append(f'<path class="line line-{number}" d="{path}"/>')
-        y = TOP + 6 + 18 * number
-        parts.append(f'<path class="line line-{number}" d="M{WIDTH - 170} {y}h22"/>')
-        parts.append(f'<text x="{WIDTH - 142}" y="{y + 4}">{escape(name)}</text>')
+        # The legend lies above the plane: within it, it would cover lines and the mark.
+        x = LEFT + LEGEND * number
+        parts.append(f'<path class="line line-{number}" d="M{x} {TOP - 8}h22"/>')
+        parts.append(f'<text x="{x + 28}" y="{TOP - 4}">{escape(name)}</text>')
     return _drawing(parts, " and ".join(lines))
 
 

@@ -29,6 +29,7 @@ from chainrule.nn.graph import Tensor
 from chainrule.nn.layer import LAYERS, Layer
 from chainrule.plan import GROUPS, Plan, make_plan
 from chainrule.registry import to_document
+from chainrule.training.checkpoint import FORMAT as CHECKPOINT
 
 __all__ = [
     "FORMAT",
@@ -37,6 +38,7 @@ __all__ = [
     "plan_document",
     "read_classes",
     "read_encoder",
+    "read_names",
     "read_plan",
     "require_document",
     "require_keys",
@@ -94,6 +96,12 @@ def require_document(document: Mapping[str, Any], where: str) -> None:
     FileFormatError
         Another format, a newer version, a key too many or too few.
     """
+    if document.get("format") == CHECKPOINT:
+        raise FileFormatError(
+            "this is the checkpoint of a run, not a model",
+            where=where,
+            do="go on from it with resume=: a finished run gives its model at once",
+        )
     if document.get("format") != FORMAT:
         raise FileFormatError(
             "the document is not that of a Chainrule model",
@@ -112,7 +120,8 @@ def require_document(document: Mapping[str, Any], where: str) -> None:
             got=f"written by Chainrule {shown(document.get('library'))}",
             do="pip install --upgrade chainrule",
         )
-    require_keys(document, _KEYS, where)
+    named = _KEYS | {"feature_names"} if "feature_names" in document else _KEYS
+    require_keys(document, named, where)
 
 
 def require_keys(document: object, keys: frozenset[str], where: str) -> dict[str, Any]:
@@ -261,6 +270,28 @@ def _one_kind(labels: list[Any]) -> bool:
     if kinds <= {int, float}:
         return all(abs(label) <= 1e308 for label in labels)
     return kinds in ({str}, {bool})
+
+
+def read_names(names: object, plan: Plan, where: str) -> list[str] | None:
+    """Return the names of the columns, one for each number of a sample.
+
+    Raises
+    ------
+    FileFormatError
+        Not a list of words, or of another number.
+    """
+    if names is None:
+        return None
+    width = plan.graph.input.shape[-1].size
+    if isinstance(names, list) and len(names) == width:
+        if all(isinstance(name, str) for name in names):
+            return names
+    raise FileFormatError(
+        "the names of the columns are not valid",
+        where=f"{where}, feature_names",
+        expected=f"{width} words",
+        got=shown(names),
+    )
 
 
 def read_encoder(encoder: object, plan: Plan, where: str) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ from chainrule.errors import (
     FileFormatError,
     InvalidParameterError,
     ShapeError,
+    UsageError,
 )
 from chainrule.files import atomic_write, readable_file
 from chainrule.maths.loss import Loss
@@ -27,6 +28,7 @@ from chainrule.plan import Layout, Plan
 from chainrule.storage import document as documents
 from chainrule.storage.container import read_container, write_container
 from chainrule.storage.strict_json import read_json, write_json
+from chainrule.training.names import require_names
 
 __all__ = ["Model"]
 
@@ -50,6 +52,8 @@ class Model:
         The training record: data, settings, scores; kept in the file, not used.
     dtype : str
         `"float32"` or `"float64"`.
+    feature_names : sequence of str, optional
+        Names of the columns of the data frame that it was trained on.
 
     Example
     -------
@@ -72,6 +76,7 @@ class Model:
         classes: Sequence[Any] | None = None,
         record: Mapping[str, Any] | None = None,
         dtype: str = "float32",
+        feature_names: Sequence[str] | None = None,
     ) -> None:
         self.plan = plan
         with np.errstate(over="ignore"):  # factors of the training, which prediction never reads
@@ -82,6 +87,7 @@ class Model:
         self.encoder = None if encoder is None else dict(encoder)
         self.classes = None if classes is None else [documents.plain(label) for label in classes]
         self.record = {} if record is None else dict(record)
+        self.feature_names = None if feature_names is None else tuple(feature_names)
 
     @property
     def network(self) -> Layer:
@@ -106,8 +112,9 @@ class Model:
 
     def __reduce__(self) -> tuple[object, ...]:
         # The engine may hold what cannot be copied, and is made anew.
-        described = {"encoder": self.encoder, "classes": self.classes, "record": self.record}
-        return (_rebuild, (self.plan, self.weights, self.state, described, self.dtype))
+        described: dict[str, Any] = {"encoder": self.encoder, "classes": self.classes}
+        described.update(record=self.record, dtype=self.dtype, feature_names=self.feature_names)
+        return (_rebuild, (type(self), self.plan, self.weights, self.state, described))
 
     def described(
         self,
@@ -117,7 +124,7 @@ class Model:
         record: Mapping[str, Any] | None = None,
     ) -> Model:
         """Return the same network with another encoder, other labels, or another record."""
-        return Model(
+        return type(self)(
             self.plan,
             self.weights,
             self.state,
@@ -125,6 +132,7 @@ class Model:
             classes=self.classes if classes is None else classes,
             record=self.record if record is None else record,
             dtype=self.dtype,
+            feature_names=self.feature_names,
         )
 
     def raw(self, X: ArrayLike) -> np.ndarray:
@@ -135,19 +143,31 @@ class Model:
         ShapeError
             X is not `(N, *input_shape)`.
         DataError
-            X holds a value that is not a finite number; names the row and the column.
+            X holds a value that is not a finite number; names the row and the column. X is a data
+            frame whose columns are not those of training, in their order.
         """
         return self.engine.raw(self.weights, self.state, self._inputs(X))
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """Return the loss's predictions: class probabilities `(N, classes)`, or means `(N, K)`.
+        """Return the probability of each class, `(N, classes)`.
 
         A loss with one raw output for two classes gives both columns, `[1 - p, p]`.
+
+        Raises
+        ------
+        UsageError
+            The model is of a regression.
         """
+        if self.loss.task == "regression":
+            raise UsageError(
+                "the model is of a regression, which has no class probabilities",
+                where="predict_proba",
+                expected="a classification loss",
+                got=f"the loss {self.loss.name}",
+                do="use predict",
+            )
         P = self._predictions(X)
-        if self._two_classes_in_one(P):
-            return np.concatenate([1 - P, P], axis=1)
-        return P
+        return np.concatenate([1 - P, P], axis=1) if P.shape[1] == 1 else P
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return one prediction for each row.
@@ -194,7 +214,7 @@ class Model:
         return write_container(text, tensors)
 
     def _document(self) -> dict[str, Any]:
-        return {
+        document = {
             "format": documents.FORMAT,
             "version": documents.VERSION,
             "library": __version__,
@@ -204,6 +224,8 @@ class Model:
             "classes": self.classes,
             "record": documents.plain(self.record),
         }
+        names = self.feature_names
+        return document if names is None else {**document, "feature_names": list(names)}
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Model:
@@ -238,10 +260,8 @@ class Model:
             classes=documents.read_classes(document["classes"], plan, where),
             record=document["record"],
             dtype=dtype,
+            feature_names=documents.read_names(document.get("feature_names"), plan, where),
         )
-
-    def _two_classes_in_one(self, P: np.ndarray) -> bool:
-        return self.loss.task == "classification" and P.shape[1] == 1
 
     def _predictions(self, X: ArrayLike) -> np.ndarray:
         P = self.loss.predict(self.raw(X))
@@ -255,15 +275,20 @@ class Model:
         return P
 
     def _inputs(self, X: ArrayLike) -> np.ndarray:
+        require_names(self.feature_names, X)
         try:
             with np.errstate(over="ignore"):
                 array = np.asarray(X).astype(self.dtype)
         except (TypeError, ValueError) as error:
-            raise DataError("the inputs are not numbers", got=str(error)) from None
+            do = "" if self.encoder is None else _READ
+            raise DataError("the inputs are not numbers", got=str(error), do=do) from None
         if array.shape[1:] != self.input_shape or array.ndim != 1 + len(self.input_shape):
             wanted = ", ".join(str(size) for size in self.input_shape)
             raise ShapeError(
-                "the inputs do not fit the network", expected=f"(N, {wanted})", got=str(array.shape)
+                "the inputs do not fit the network",
+                expected=f"(N, {wanted})",
+                got=str(array.shape),
+                do=self._advice(array.shape),
             )
         bad = np.argwhere(~np.isfinite(array))
         if len(bad):
@@ -275,11 +300,28 @@ class Model:
             )
         return array
 
+    def _advice(self, shape: tuple[int, ...]) -> str:
+        """Return what to do about inputs of a wrong shape."""
+        if shape == self.input_shape:
+            return "X.reshape(1, -1) for one row" if len(shape) == 1 else "X[None] for one sample"
+        if self.encoder is not None:
+            return _READ
+        if self.feature_names is not None:
+            return "pass the columns " + shown(list(self.feature_names))
+        return "pass the columns of training, in the same order"
+
+
+_READ = "use chainrule.tabular: predict_table(model, read_table(path))"
+
 
 def _rebuild(
-    plan: Plan, weights: np.ndarray, state: np.ndarray, described: dict[str, Any], dtype: str
+    cls: type[Model],
+    plan: Plan,
+    weights: np.ndarray,
+    state: np.ndarray,
+    described: dict[str, Any],
 ) -> Model:
-    return Model(plan, weights, state, **described, dtype=dtype)
+    return cls(plan, weights, state, **described)
 
 
 def _vector(values: ArrayLike, layout: Layout, dtype: str, what: str) -> np.ndarray:

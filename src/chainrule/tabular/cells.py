@@ -19,12 +19,22 @@ from typing import Any
 
 from chainrule.tabular.table import Kind
 
-__all__ = ["MISSING_WORDS", "Profile", "conversion", "misfit", "profile_query"]
+__all__ = [
+    "DATE",
+    "DECIMAL_COMMA",
+    "MISSING_WORDS",
+    "Profile",
+    "conversion",
+    "misfit",
+    "profile_query",
+]
 
 MISSING_WORDS = ("na", "n/a", "#n/a", "nan", "null", "none", "?")
 """Lower-case words that stand for a missing cell in a column that is otherwise not text."""
 
-_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?Z?)?"
+DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?Z?)?"
+DECIMAL_COMMA = r"[+-]?[0-9]+,[0-9]+([eE][+-]?[0-9]+)?"
+"""A number as much of Europe writes it. It is told, not read: 1,234 may mean a thousand as well."""
 _NEARLY = 0.9
 """From this share of numbers on, a column of text is worth a note that names the odd cell."""
 
@@ -39,7 +49,7 @@ def _tests(cell: str) -> dict[str, str]:
         "number": f"({number} IS NOT NULL AND NOT isnan({number}) AND NOT contains({cell}, '_') "
         f"AND NOT starts_with({cell}, '+-'))",
         "boolean": f"(lower({cell}) IN ('true', 'false'))",
-        "date": f"({cell} LIKE '____-__-__%' AND regexp_full_match({cell}, '{_DATE}') "
+        "date": f"({cell} LIKE '____-__-__%' AND regexp_full_match({cell}, '{DATE}') "
         f"AND try_cast({cell} AS TIMESTAMP) IS NOT NULL)",
         "word": f"(lower({cell}) IN ({words}))",
     }

@@ -54,6 +54,10 @@ class ColumnCode:
         """Return the features of a column, `(N, len(features()))` float64, all finite."""
         raise NotImplementedError
 
+    def surprises(self, column: Column) -> list[str]:
+        """Return what in a column training never saw: levels, or missing cells."""
+        raise NotImplementedError
+
     def document(self) -> dict[str, Any]:
         """Return the JSON form."""
         return asdict(self)
@@ -120,6 +124,10 @@ class NumberCode(ColumnCode):
             parts.append(missing.astype(np.float64))
         return np.stack(parts, axis=1) if parts else np.zeros((len(missing), 0))
 
+    def surprises(self, column: Column) -> list[str]:
+        empty = 0 if self.indicator else int(column.missing().sum())
+        return [_gaps(empty, "the mean of training stands in")] if empty else []
+
 
 @dataclass(frozen=True)
 class LevelCode(ColumnCode):
@@ -184,6 +192,27 @@ class LevelCode(ColumnCode):
         features = np.zeros((len(codes), width + 1))
         features[np.arange(len(codes)), codes] = 1.0
         return features[:, :width]
+
+    def surprises(self, column: Column) -> list[str]:
+        known = set(self.levels)
+        strange = Counter(cell for cell in column.values if cell is not None and cell not in known)
+        empty = 0 if self.missing else int(column.missing().sum())
+        found = []
+        if strange:
+            listed = ", ".join(level[:40] for level in list(strange)[:3])
+            more = ", ..." if len(strange) > 3 else ""
+            which = "saw rarely or never" if self.other else "never saw"
+            hold = _cells(strange.total(), "holds", "hold")
+            found.append(f"{hold} a level that training {which} ({listed}{more})")
+        return found + ([_gaps(empty, "no level stands in")] if empty else [])
+
+
+def _cells(number: int, one: str, many: str) -> str:
+    return f"{number:,} cell {one}" if number == 1 else f"{number:,} cells {many}"
+
+
+def _gaps(number: int, instead: str) -> str:
+    return f"{_cells(number, 'is', 'are')} missing, and in training none was: {instead}"
 
 
 def standard(values: np.ndarray) -> tuple[float, float]:

@@ -93,6 +93,14 @@ class Encoder:
         used = {code.name for code in self.codes} | {self.target.name}
         return tuple(name for name in table.names if name not in used)
 
+    def surprises(self, table: Table) -> tuple[str, ...]:
+        """Return what in a table training never saw: levels, and gaps where there were none."""
+        return tuple(
+            f"{code.name}: {note}"
+            for code in self.codes
+            for note in code.surprises(self._column(table, code))
+        )
+
     def encode(self, table: Table) -> np.ndarray:
         """Return the features of a table, `(N, d)` float64, all finite.
 

@@ -8,6 +8,7 @@ count the same rows.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,14 @@ import numpy as np
 
 from chainrule.errors import DataError, MissingExtraError
 from chainrule.files import readable_file
-from chainrule.tabular.cells import MISSING_WORDS, Profile, conversion, misfit, profile_query
+from chainrule.tabular.cells import (
+    DECIMAL_COMMA,
+    MISSING_WORDS,
+    Profile,
+    conversion,
+    misfit,
+    profile_query,
+)
 from chainrule.tabular.survey import Survey, line_of_row, open_binary, survey_text
 from chainrule.tabular.table import Column, Kind, Table, missing_column
 
@@ -266,6 +274,7 @@ def _require_kind(cells: _Cells, name: str, cell: str, kind: Kind) -> None:
             where=place,
             expected=f"a {kind}, or an empty cell where it is not known",
             got=repr(text[:60]),
+            do=_WITH_POINT if re.fullmatch(DECIMAL_COMMA, text) else "",
         )
 
 
@@ -283,6 +292,10 @@ def _notes(cells: _Cells, name: str, cell: str, kind: Kind, profile: Profile) ->
         found = cells.ask(f"SELECT DISTINCT {cell} FROM cells WHERE lower({cell}) IN ({listed})")
         words = ", ".join(sorted(repr(word) for (word,) in found.fetchall()))
         return [f"{name}: {profile.word:,} cells hold {words}, read as missing"]
+    if kind == "text" and (comma := _decimal_comma(cells, cell)):
+        return [
+            f"{name}: {comma[1]!r} ({comma[0]}) has a decimal comma: read as text; {_WITH_POINT}"
+        ]
     nearly = profile.nearly() if kind == "text" else None
     if nearly:
         odd = _first(cells, cell, misfit(cell, nearly))
@@ -290,6 +303,21 @@ def _notes(cells: _Cells, name: str, cell: str, kind: Kind, profile: Profile) ->
         share = f"{getattr(profile, nearly):,} of {profile.filled:,} cells are {nearly}s"
         return [f"{name}: {share}, but {text[:40]!r} ({place}) is not: read as text"]
     return []
+
+
+_WITH_POINT = "write such numbers with a point, 3.5 and not 3,5"
+
+
+def _decimal_comma(cells: _Cells, cell: str) -> tuple[str, str] | None:
+    """Return place and text of the first decimal comma, if all filled cells are such numbers."""
+    number = f"({DECIMAL_COMMA}|[+-]?[0-9]+)"
+    first = _first(cells, cell, f"{cell} IS NOT NULL")  # most text ends the search here
+    if first is None or not re.fullmatch(number, first[1]):
+        return None
+    odd = f"{cell} IS NOT NULL AND NOT regexp_full_match({cell}, '{number}')"
+    if _first(cells, cell, odd):
+        return None
+    return _first(cells, cell, f"contains({cell}, ',')")
 
 
 def _column(cells: _Cells, name: str, cell: str, kind: Kind) -> Column:

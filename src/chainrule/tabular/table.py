@@ -132,5 +132,11 @@ def missing_column(name: str, names: tuple[str, ...], source: str) -> DataError:
         f"there is no column called {name!r}",
         where=source,
         expected=f"one of {listed}",
-        do=suggest(name, names),
+        do=_near(name, names) or "add it to the table; an empty column is read as missing",
     )
+
+
+def _near(name: str, names: tuple[str, ...]) -> str:
+    """Return "did you mean ...", a name that differs only in case before any other."""
+    same = [other for other in names if other.casefold() == name.casefold()]
+    return f"did you mean {' or '.join(same)}?" if same else suggest(name, names)

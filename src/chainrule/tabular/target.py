@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
@@ -21,6 +22,7 @@ from chainrule.checks import (
     shown,
 )
 from chainrule.errors import InvalidParameterError, TargetError
+from chainrule.tabular.cells import DECIMAL_COMMA
 from chainrule.tabular.codes import standard
 from chainrule.tabular.table import Column, Kind, Table
 
@@ -147,6 +149,8 @@ class TargetCode:
                 where=where,
                 do="choose a column of numbers or of classes",
             )
+        if task != "classification":
+            _require_points(column, where)
         task = guess_task(column) if task is None else task
         if task == "classification":
             return cls(column.name, column.kind, task, _classes(column, where))
@@ -205,6 +209,21 @@ class TargetCode:
     def document(self) -> dict[str, Any]:
         """Return the JSON form."""
         return {**asdict(self), "classes": list(self.classes) if self.classes else None}
+
+
+def _require_points(column: Column, where: str) -> None:
+    """Refuse a target of words that are numbers with a decimal comma: not classes, surely."""
+    if column.kind != "text" or not all(
+        re.fullmatch(rf"{DECIMAL_COMMA}|[+-]?[0-9]+", cell) for cell in column.values
+    ):
+        return
+    raise TargetError(
+        "the target holds numbers with a decimal comma, which are read as text",
+        where=where,
+        expected="numbers with a decimal point",
+        got=shown(next(cell for cell in column.values if "," in cell)),
+        do="write 3.5 and not 3,5; or read them as classes: --task classification",
+    )
 
 
 def _classes(column: Column, where: str) -> tuple[Any, ...]:

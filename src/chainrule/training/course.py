@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from chainrule.checks import AnyOf, Boolean, Instance, Integer, NoneValue, check_parameters
+from chainrule.checks import AnyOf, Boolean, Instance, Integer, NoneValue, check_parameters, shown
 from chainrule.engine.protocol import Buffers, Rows
 from chainrule.errors import InvalidParameterError
 from chainrule.maths.loss import Loss
@@ -78,6 +78,14 @@ class Course:
     start: Buffers | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.stopping, int):
+            raise InvalidParameterError(
+                "stopping is not a number of epochs",
+                where="stopping",
+                expected="a Stopping",
+                got=shown(self.stopping),
+                do=f"pass Stopping(patience={self.stopping})",
+            )
         check_parameters(_RULES, {name: getattr(self, name) for name in _RULES}, lambda name: name)
         self.watched()
 

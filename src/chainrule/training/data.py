@@ -23,12 +23,14 @@ from chainrule.engine.protocol import Rows
 from chainrule.errors import DataError, InvalidParameterError, TargetError, UsageError
 from chainrule.maths.class_weights import row_weights
 from chainrule.maths.loss import Loss
+from chainrule.training.names import column_names, require_names
 from chainrule.training.split import split_rows
 from chainrule.training.targets import Targets, fit_targets, target_array
 
 __all__ = ["Dataset", "check_inputs", "check_weights", "prepare"]
 
 DTYPE = OneOf(("float32", "float64"))
+_AS_ROWS = "{0}.reshape(-1, 1) if each row is one number, {0}.reshape(1, -1) if it is one row"
 _CHUNK = 65_536
 """Rows that are looked at together, so that a check needs little memory."""
 
@@ -95,7 +97,7 @@ def check_inputs(X: object, dtype: str = "float32", name: str = "X") -> np.ndarr
             where=name,
             expected="(N, d), or (N, T, d) for sequences",
             got=f"shape {array.shape}",
-            do=f"{name}.reshape(-1, 1) if each row is one number" if array.ndim == 1 else "",
+            do=_AS_ROWS.format(name) if array.ndim == 1 else "",
         )
     if array.size == 0:
         raise DataError(f"{name} is empty", where=name, got=f"shape {array.shape}")
@@ -250,14 +252,18 @@ def prepare(
         train, held_out = split_rows(len(rows), validation_share, seed, codes)
         rows, held = rows.take(train), rows.take(held_out)
     elif validation is not None:
-        held = _validation_rows(validation, inputs.shape[1:], targets, dtype)
+        held = _validation_rows(validation, inputs.shape[1:], targets, dtype, column_names(X))
     if class_weight is not None:
         rows = _class_weighted(rows, class_weight, targets)
     return Dataset(_weights_typed(rows), None if held is None else _weights_typed(held), targets)
 
 
 def _validation_rows(
-    validation: object, sample_shape: tuple[int, ...], targets: Targets, dtype: str
+    validation: object,
+    sample_shape: tuple[int, ...],
+    targets: Targets,
+    dtype: str,
+    names: tuple[str, ...] | None,
 ) -> Rows:
     if not isinstance(validation, (tuple, list)) or len(validation) not in (2, 3):
         raise UsageError(
@@ -265,6 +271,7 @@ def _validation_rows(
             expected="(X, y) or (X, y, weights)",
             got=shown(validation),
         )
+    require_names(names, validation[0], "validation X")
     X = check_inputs(validation[0], dtype, "validation X")
     if X.shape[1:] != sample_shape:
         raise DataError(

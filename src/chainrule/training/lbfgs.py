@@ -32,6 +32,7 @@ from chainrule.engine.protocol import Buffers, Clock, EpochResult, Evaluation
 from chainrule.errors import CheckpointError, InvalidParameterError
 from chainrule.maths.optimizers_lbfgs import LBFGS
 from chainrule.plan.plan import Plan
+from chainrule.training.fault import fault_in
 from chainrule.training.session import Outcome, Session
 
 __all__ = ["require_plain", "run_lbfgs"]
@@ -134,7 +135,7 @@ class _Search:
         session = self.session
         if not (np.isfinite(value) and np.isfinite(gradient).all()):
             result = replace(self.result(evaluation), finite=False)
-            raise _Ended(session.end_within(self.last(), result))
+            raise _Ended(session.end_diverged(self.last(), result, fault_in(evaluation)))
         if session.out_of_time():
             raise _Ended(Outcome(session.progress, "max_seconds"))
         return value, gradient

@@ -7,6 +7,7 @@ of the rows and all noise are drawn from streams that the epoch's number opens.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from chainrule.streams import Stream
 from chainrule.training.checkpoint import Checkpoint
 from chainrule.training.course import Course
 from chainrule.training.events import Listener
+from chainrule.training.fault import fault_of_update
 from chainrule.training.lbfgs import require_plain, run_lbfgs
 from chainrule.training.progress import learned_factor
 from chainrule.training.session import Outcome, Session
@@ -97,7 +99,14 @@ def run_epochs(session: Session) -> Outcome:
         clock = Clock(course.seed, progress.epoch, 0, course.total_steps, factor)
         order = epoch_order(course, progress.epoch)
         result = engine.epoch(buffers, course.rows, order, course.batch, clock, pulse)
-        if not (result.finite and result.complete):
+        if not result.finite:
+            place = result.steps * course.batch
+            batch = course.rows.take(order[place : place + course.batch])
+            moment = replace(clock, first_row=place)
+            return session.end_diverged(
+                buffers, result, fault_of_update(engine, buffers, batch, moment)
+            )
+        if not result.complete:
             return session.end_within(buffers, result)
         session.end_epoch(buffers, result)
     return Outcome(session.progress, reason)

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 from chainrule.engine.protocol import Buffers, EpochResult
 from chainrule.engine.reference import ReferenceEngine
-from chainrule.errors import DivergenceError
+from chainrule.errors import DivergenceError, OutputExistsError
 from chainrule.files import require_writable
 from chainrule.training.checkpoint import Checkpoint, write_checkpoint
 from chainrule.training.course import Course
@@ -49,10 +49,13 @@ class Outcome:
     progress : Progress
     reason : str
         One of `chainrule.training.stopping.REASONS`.
+    fault : str
+        Where a run diverged, and what was not finite.
     """
 
     progress: Progress
     reason: str
+    fault: str = ""
 
 
 class Session:
@@ -101,7 +104,14 @@ class Session:
         if resume is not None and self.path is not None:
             self.own_file = os.path.realpath(self.path) == os.path.realpath(resume.path)
         if self.path is not None:
-            require_writable(self.path, overwrite=self.own_file)
+            self._require_place(self.path)
+
+    def _require_place(self, path: str | os.PathLike[str]) -> None:
+        try:
+            require_writable(path, overwrite=self.own_file)
+        except OutputExistsError as error:
+            error.do = "choose another name, or go on from it: resume=" + repr(os.fspath(path))
+            raise
 
     def run(self, drive: Driver) -> Outcome:
         """Train to the end, however it comes.
@@ -162,29 +172,32 @@ class Session:
         self.begin_epoch()
 
     def end_within(self, buffers: Buffers, result: EpochResult) -> Outcome:
-        """Return the outcome of an epoch that broke off: diverged, or out of time.
+        """Return the outcome of an epoch that ran out of time."""
+        began = self.epoch_began
+        last = advanced(self.course, self.engine, self.progress, buffers, result, began)
+        self.tell_epoch(last)
+        return Outcome(last, "max_seconds")
+
+    def end_diverged(self, buffers: Buffers, result: EpochResult, fault: str) -> Outcome:
+        """Return the outcome of an epoch that broke off with numbers that are not finite.
 
         Raises
         ------
         DivergenceError
-            It diverged, and no epoch before it was finite.
+            No epoch before it was finite; `fault` says which number was not.
         """
-        if result.finite:
-            began = self.epoch_began
-            last = advanced(self.course, self.engine, self.progress, buffers, result, began)
-            self.tell_epoch(last)
-            return Outcome(last, "max_seconds")
+        place = f"epoch {self.progress.epoch + 1}, update {buffers.step + 1}"
         if self.progress.epoch == 0:
             raise DivergenceError(
                 "training diverged before one epoch was done",
-                where=f"epoch 1, update {buffers.step + 1}",
+                where=place,
                 expected="finite loss, gradient and weights",
-                got=f"loss {result.objective:g}, gradient norm {result.gradient_norm:g}",
-                do="lower the learning rate, clip the gradient, or scale inputs and targets",
+                got=fault,
+                do="lower the learning rate first; then look at the sizes of inputs and targets",
             )
         last = diverged(self.course, self.progress, buffers, result, self.epoch_began)
         self.tell_epoch(last)
-        return Outcome(last, "diverged")
+        return Outcome(last, "diverged", f"{place}: {fault}")
 
     def save(self) -> None:
         """Write the checkpoint if one is configured and the file is older than the state."""

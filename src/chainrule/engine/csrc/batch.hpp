@@ -27,10 +27,10 @@ void copy_raw(const Network<T>& net, const Workspace<T>& ws, T* to) {
         std::memcpy(to + i * raw.width, raw.value + i * raw.ld, raw.width * sizeof(T));
 }
 
-// Calls body(block) for blocks of samples until they or the work end.
+// Calls body(block) for blocks of samples.
 template <class Body>
-CR_INLINE void for_blocks(const Member& member, Range mine, const Body& body) {
-    for (std::size_t at = mine.first; at < mine.last && member.working(); at += kBlockSamples)
+CR_INLINE void for_blocks(Range mine, const Body& body) {
+    for (std::size_t at = mine.first; at < mine.last; at += kBlockSamples)
         body(Range{at, std::min(at + kBlockSamples, mine.last)});
 }
 
@@ -42,8 +42,8 @@ void forward(const Network<T>& net, Workspace<T>& ws, const Member& member, Rang
                 net.nodes[k]->forward(ws, member, mine);
             continue;
         }
-        for_blocks(member, mine, [&](Range block) {
-            for (std::size_t k = segment.begin; k < segment.end; ++k)
+        for_blocks(mine, [&](Range block) {
+            for (std::size_t k = segment.begin; k < segment.end && member.working(); ++k)
                 net.nodes[k]->forward(ws, member, block);
         });
     }
@@ -60,8 +60,8 @@ void backward(const Network<T>& net, Workspace<T>& ws, const Member& member, Ran
             for (std::size_t k = segment.end; k-- > segment.begin;) back(k, mine);
             continue;
         }
-        for_blocks(member, mine, [&](Range block) {
-            for (std::size_t k = segment.end; k-- > segment.begin;) back(k, block);
+        for_blocks(mine, [&](Range block) {
+            for (std::size_t k = segment.end; k-- > segment.begin && member.working();) back(k, block);
         });
     }
 }

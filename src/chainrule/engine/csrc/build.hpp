@@ -69,7 +69,6 @@ struct Network {
         }
     }
 
-   private:
     static void close(Workspace<T>& ws) {
         ws.capacity = 0;
         ws.members = 0;
@@ -78,6 +77,7 @@ struct Network {
         ws.tensors.clear();
     }
 
+   private:
     void fill(Workspace<T>& ws, std::size_t samples, int members) const {
         ws.extra.resize(nodes.size());
         ws.capacity = samples;

@@ -13,6 +13,7 @@
 #include <cstdlib>
 
 #include "engine.hpp"
+#include "gil.hpp"
 
 #if defined(__x86_64__)
 namespace v2 {
@@ -31,6 +32,7 @@ extern const chainrule::Isa isa;
 #endif
 
 namespace nb = nanobind;
+using chainrule::Gil;
 using chainrule::Program;
 
 namespace {
@@ -151,12 +153,12 @@ struct Caller {
     bool failed = false;  // Python's error is set
 
     static bool alive(void* context) {
-        nb::gil_scoped_acquire locked;
+        const Gil::Held locked;
         return static_cast<Caller*>(context)->no_signal();
     }
 
     static bool go_on(void* context, std::int64_t done) {
-        nb::gil_scoped_acquire locked;
+        const Gil::Held locked;
         auto* caller = static_cast<Caller*>(context);
         return caller->no_signal() && caller->called_back(done);
     }
@@ -218,7 +220,7 @@ nb::object train(PyEngine& self, const nb::dict& from, int threads, const nb::ob
     chainrule::TrainCall call = read_call(from);
     Caller caller{callback};
     {
-        nb::gil_scoped_release unlocked;
+        const Gil::Released unlocked;
         self.engine->train(call, threads, caller.poll());
     }
     if (caller.failed) throw nb::python_error();
@@ -231,7 +233,7 @@ bool gradient(PyEngine& self, const nb::dict& from, bool training, std::uintptr_
     chainrule::TrainCall call = read_call(from);
     Caller caller{nb::none()};
     {
-        nb::gil_scoped_release unlocked;
+        const Gil::Released unlocked;
         self.engine->gradient(call, training, address<void>(flat), address<void>(raw), threads,
                               caller.poll());
     }
@@ -252,7 +254,7 @@ nb::object predict(PyEngine& self, const nb::handle& X, const nb::handle& raw, i
     if (!release) return nb::bool_(run());
     bool good;
     {
-        nb::gil_scoped_release unlocked;
+        const Gil::Released unlocked;
         good = run();
     }
     return nb::bool_(good);
@@ -261,6 +263,9 @@ nb::object predict(PyEngine& self, const nb::handle& X, const nb::handle& raw, i
 }  // namespace
 
 NB_MODULE(_engine, m) {
+    // A process may end while another thread still trains; its engine is then no news.
+    nb::set_leak_warnings(false);
+    Gil::watch_end();
     m.attr("VERSION") = CHAINRULE_VERSION;
 
     m.def("instruction_sets", [] {
@@ -274,7 +279,7 @@ NB_MODULE(_engine, m) {
     m.def("optimizers", [] { return find_set("").optimizers(); });
     m.def("gemm_rate", [](const std::string& set, std::int64_t rows, std::int64_t depth,
                           std::int64_t columns, std::int64_t repeats) {
-        nb::gil_scoped_release unlocked;
+        const Gil::Released unlocked;
         return find_set(set).gemm_rate(rows, depth, columns, repeats);
     });
 

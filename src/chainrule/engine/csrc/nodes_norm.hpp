@@ -86,7 +86,7 @@ struct BatchNormNode final : NormNode<T> {
         T* running_variance = this->running + this->info.running[1];
         const std::size_t vectors = vectors_of<T>(X.width);
         const Range mine = ws.training ? member.share_of(vectors) : Range{0, vectors};
-        for (std::size_t j = mine.first * L; j < mine.last * L; j += L) {
+        for (std::size_t j = mine.first * L; j < mine.last * L && member.working(); j += L) {
             if (!ws.training) {
                 for (std::size_t lane = 0; lane < L && j + lane < X.width; ++lane) {
                     mean[j + lane] = running_mean[j + lane];
@@ -146,7 +146,7 @@ struct BatchNormNode final : NormNode<T> {
         const T* Xhat = ws.extra[this->number][0].get();
         const Vec<T> count = set1<T>(static_cast<T>(rows));
         const Range mine = member.share_of(vectors_of<T>(Y.width));
-        for (std::size_t j = mine.first * L; j < mine.last * L; j += L) {
+        for (std::size_t j = mine.first * L; j < mine.last * L && member.working(); j += L) {
             const Vec<T> gamma = load(this->gamma() + j);
             const auto slope = [&](std::size_t row) { return load(Y.gradient + row * Y.ld + j) * gamma; };
             store(ws.extra[this->number][3].get() + j, sum_rows<T>(rows, slope) / count);

@@ -59,7 +59,10 @@ struct Parameter {
                                           : row * ld + column;
     }
 
+    // The padding is set to zeros: a run that failed may have left anything there.
     void import(const T* flat, T* kept) const {
+        for (std::size_t row = 0; row < rows && ld != columns; ++row)
+            std::memset(kept + place(row, columns - 1) + 1, 0, (ld - columns) * sizeof(T));
         each_run([&](std::size_t row, std::size_t column, std::size_t count) {
             std::memcpy(kept + place(row, column), flat + row * columns + column, count * sizeof(T));
         });

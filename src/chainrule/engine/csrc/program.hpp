@@ -98,7 +98,6 @@ struct TrainCall {
     bool finite = true;      // false: the step after those was not
     bool intact = true;      // false: the weights are those after the step that was not finite
     bool bad_code = false;   // a category code was outside its embedding's table
-    bool abandoned = false;  // broken off within a step: the weights are of no use
 };
 
 }  // namespace chainrule

@@ -66,9 +66,10 @@ class Trainer {
         stop_ = failed_ = false;
     }
 
+    // Numbers that are not finite may stay in the padding of a workspace, so it is given up then.
     void end(Call& call, const Watch& watch) {
         call.bad_code = ws_.bad_code.exchange(false);
-        call.abandoned = watch.abandoned();
+        if (!call.finite || watch.abandoned()) net_.close(ws_);
     }
 
     // Returns whether to go on, the same to all members.
