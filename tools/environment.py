@@ -22,6 +22,7 @@ import json
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -126,7 +127,7 @@ def report_engine(home: Path) -> None:
     if compiled_checksum() and not built:
         print(
             "The compiled engine was not built: Chainrule runs on its reference engine, slower.\n"
-            f"To see why:  {python} -m pip install --verbose --no-deps --editable .",
+            f"To see why:  {shlex.quote(python)} -m pip install --verbose --no-deps --editable .",
             file=sys.stderr,
         )
 

@@ -70,7 +70,7 @@ class _Interval:
     """Which ends belong to the interval: both, left, right or neither."""
 
     def _inside(self, value: float) -> bool:
-        if math.isnan(value):
+        if value != value:
             return False
         if self.low is not None:
             if value < self.low or (value == self.low and self.closed not in ("both", "left")):
@@ -107,7 +107,11 @@ class Real(_Interval):
     def accepts(self, value: object) -> bool:
         if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
             return False
-        return math.isfinite(value) and self._inside(float(value))
+        try:
+            number = float(value)
+        except OverflowError:  # an integer beyond the largest float
+            return False
+        return math.isfinite(number) and self._inside(number)
 
     def describe(self) -> str:
         if self.low is None and self.high is None:
@@ -115,7 +119,7 @@ class Real(_Interval):
         return f"a finite number in {self._range()}"
 
     def bad_values(self) -> Sequence[object]:
-        return [*self._outside(1.0), math.nan, math.inf, "a word", True, OUTSIDER]
+        return [*self._outside(1.0), math.nan, math.inf, 10**400, "a word", True, OUTSIDER]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from tests.cli.commands import Commands, homes
 
 ALLOWED = {
     *("html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "div"),
-    *("table", "thead", "tbody", "tr", "th", "td", "svg", "path", "text", "rect"),
+    *("table", "thead", "tbody", "tr", "th", "td", "svg", "path", "text"),
 }
 PAYLOADS = [
     "<script>alert(1)</script>",

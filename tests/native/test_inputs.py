@@ -146,22 +146,22 @@ def growth(work):
     work()
     return peak() - before
 
-net = nn.Sequential(nn.Dense(1400, "relu"), nn.Dense(1400, "relu"), nn.Dense(1))
-plan = make_plan(net, (1400,), "squared_error", 1, optimizer="adam")
+net = nn.Sequential(nn.Dense(1000, "relu"), nn.Dense(1000, "relu"), nn.Dense(1))
+plan = make_plan(net, (1000,), "squared_error", 1, optimizer="adam")
 engine, batch = NativeEngine(plan, "float32", 2), 64
 def vector():  # drawing first weights takes more memory than all that is measured here
     return np.full(plan.parameters.size, 1e-4, np.float32)
 buffers = Buffers(vector(), {name: vector() for name in plan.optimizer.slots}, np.zeros(0, np.float32))
 weights = plan.parameters.size * 4 / 1e6
-few = Rows(np.ones((batch, 1400), np.float32), np.ones((batch, 1), np.float32))
+few = Rows(np.ones((batch, 1000), np.float32), np.ones((batch, 1), np.float32))
 train = lambda: engine.epoch(buffers, few, np.arange(batch), batch, clock)
 print("training", growth(train) / weights)
 print("again", growth(lambda: [train() for _ in range(20)]) / weights)
-many = Rows(np.ones((40_000, 1400), np.float32), np.ones((40_000, 1), np.float32))
+many = Rows(np.ones((30_000, 1000), np.float32), np.ones((30_000, 1), np.float32))
 X = many.X.nbytes / 1e6
-print("an epoch", growth(lambda: engine.epoch(buffers, many, np.arange(0, 40_000, 50), batch, clock)) / X)
+print("an epoch", growth(lambda: engine.epoch(buffers, many, np.arange(0, 30_000, 50), batch, clock)) / X)
 print("predictions", (growth(lambda: engine.raw(buffers.weights, buffers.running, many.X)) - weights) / X)
-other = np.asfortranarray(many.X[:20_000])
+other = np.asfortranarray(many.X[:15_000])
 print("predictions of columns", growth(lambda: engine.raw(buffers.weights, buffers.running, other)) / X)
 """
 LIMITS = {
@@ -196,9 +196,9 @@ def test_a_warm_engine_takes_no_more_memory() -> None:
         "        engine.raw(buffers.weights, buffers.running, rows.X)\n"
         "        engine.gradient(buffers, rows, CLOCK)\n"
         "        NativeEngine(plan).raw(buffers.weights, buffers.running, rows.X[:1])\n"
-        "work(30)\n"
+        "work(20)\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "work(300)\n"
+        "work(120)\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
     )
     result = subprocess.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -18,8 +19,8 @@ from chainrule.plan import make_plan
 from tests.native.networks import CLOCK, PLANS, first, rows_of, small_plan
 
 PATIENCE = 0.2
-BUSY = 0.3
-"""Allowance for a machine that does other things at the same time."""
+BUSY = float(os.environ.get("CHAINRULE_SLACK", "0.4"))
+"""Allowance, in seconds, for a machine that does other things at the same time."""
 
 
 @contextmanager

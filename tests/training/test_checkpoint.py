@@ -21,8 +21,9 @@ from chainrule.errors import (
 )
 from chainrule.maths.optimizer import OPTIMIZERS, Optimizer
 from chainrule.maths.schedule import SCHEDULES, Schedule
-from chainrule.training import session
+from chainrule.training import identity, session
 from chainrule.training.checkpoint import read_checkpoint
+from chainrule.training.document import seal
 from tests.training.runs import (
     assert_same_bits,
     assert_same_checkpoint,
@@ -147,9 +148,7 @@ def test_a_diverged_run_diverges_again(tmp_path: Path) -> None:
     assert_same_bits(again, whole)
 
 
-def test_time_within_an_epoch_is_repeated(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_time_within_an_epoch_is_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "_EVENT_SECONDS", 0.0)
     monkeypatch.setattr(native_call, "PULSE_SECONDS", 0.0)
     X, y = numbers(3000)
@@ -287,7 +286,9 @@ def edited(path: Path, **fields: Any) -> None:
     checkpoint = read_checkpoint(path)
     document = {**checkpoint.document, **fields}
     document = {name: value for name, value in document.items() if value is not ...}
-    save_file(checkpoint.tensors, path, metadata={"chainrule": json.dumps(document)})
+    text = json.dumps(document)
+    sealed = {"chainrule": text, "digest": seal(text, checkpoint.tensors)}
+    save_file(checkpoint.tensors, path, metadata=sealed)
 
 
 @pytest.mark.parametrize(
@@ -295,22 +296,108 @@ def edited(path: Path, **fields: Any) -> None:
     [
         ({"version": 2}, "another version"),
         ({"format": "chainrule-model"}, "not a checkpoint"),
-        ({"epoch": -1}, "damaged"),
-        ({"epoch": 1.5}, "damaged"),
-        ({"rows": []}, "damaged"),
-        ({"patience": 3}, "damaged"),
-        ({"best": {}}, "damaged"),
-        ({"step": ...}, "damaged"),
-        ({"surplus": 1}, "damaged"),
     ],
     ids=str,
 )
-def test_a_damaged_document(fields: dict[str, Any], message: str, tmp_path: Path) -> None:
+def test_another_document(fields: dict[str, Any], message: str, tmp_path: Path) -> None:
     path = tmp_path / "run"
     regress(epochs=2, checkpoint=path)
     edited(path, **fields)
     with pytest.raises(FileFormatError, match=message):
         regress(epochs=2, resume=path)
+
+
+ROW = {
+    **dict.fromkeys(("epoch", "step"), 1),
+    **dict.fromkeys(("train_loss", "learning_rate", "gradient_norm", "seconds"), 0.5),
+}
+
+
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ({"epoch": -1}, "epoch"),
+        ({"epoch": 1.5}, "epoch"),
+        ({"epochs": True}, "epochs"),
+        ({"step": 10**30}, "step"),
+        ({"step": ...}, "step"),
+        ({"surplus": 1}, "surplus"),
+        ({"run": []}, "run"),
+        ({"rows": []}, "rows"),
+        ({"rows": {}}, "rows"),
+        ({"rows": [{}]}, "rows[0]"),
+        ({"rows": [3]}, "rows[0]"),
+        ({"rows": [{**ROW, "train_loss": None}]}, "rows[0]"),
+        ({"rows": [{**ROW, "train_loss": "small"}]}, "rows[0]"),
+        ({"rows": [{**ROW, "train_loss": [1.0]}]}, "rows[0]"),
+        ({"rows": [{**ROW, "epoch": 2}]}, "rows[0]"),
+        ({"rows": [{**ROW, "step": "nan"}]}, "rows[0]"),
+        ({"rows": [{**ROW, "step": -1}]}, "rows[0]"),
+        ({"plateau": {}}, "plateau"),
+        ({"plateau": 3}, "plateau"),
+        ({"plateau": dict.fromkeys(("known", "best", "waited", "resting", "factor"))}, "plateau"),
+        ({"patience": 3}, "patience"),
+        ({"patience": {"reference": 1.0, "waited": "x"}}, "patience"),
+        ({"patience": {"reference": "x", "waited": 1}}, "patience.reference"),
+        ({"best": {}}, "best"),
+        ({"best": {"epoch": 1, "score": None, "step": 1}}, "best"),
+        ({"best": {"epoch": 2, "score": 1.0, "step": 1}}, "best"),
+        ({"best": {"epoch": 1, "score": 1.0, "step": 10**30}}, "best"),
+    ],
+    ids=str,
+)
+def test_a_damaged_document(fields: dict[str, Any], place: str, tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    told: dict[str, Any] = {"schedule": cr.Plateau(), "metrics": (), "epochs": 1}
+    regress(**told, checkpoint=path)
+    edited(path, rows=[ROW])
+    regress(**told, resume=path)
+    edited(path, **fields)
+    with pytest.raises(CheckpointError, match="the checkpoint is damaged") as caught:
+        regress(**told, resume=path)
+    assert caught.value.where == f"{path}, {place}"
+    assert caught.value.do
+
+
+def test_every_flipped_bit_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    regress(network=nn.Dense(1), epochs=1, checkpoint=path)
+    content = path.read_bytes()
+    for place in range(0, len(content), 7):
+        damaged = bytearray(content)
+        damaged[place] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises((CheckpointError, FileFormatError)):
+            regress(network=nn.Dense(1), epochs=1, resume=path)
+
+
+def test_a_file_without_a_digest_is_refused(tmp_path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    path = tmp_path / "run"
+    regress(epochs=1, checkpoint=path)
+    saved = read_checkpoint(path)
+    save_file(saved.tensors, path, metadata={"chainrule": json.dumps(saved.document)})
+    with pytest.raises(CheckpointError, match="damaged"):
+        regress(epochs=1, resume=path)
+
+
+@pytest.mark.parametrize(("saved", "now"), [("v2", "v3"), ("v3", "v2")])
+def test_another_instruction_set_is_refused(
+    saved: str, now: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run"
+    monkeypatch.setattr(identity, "info", lambda: {"instruction_set": saved})
+    monkeypatch.setattr(identity, "_NATIVE", "reference")
+    monkeypatch.setenv("CHAINRULE_ENGINE", "reference")
+    regress(epochs=4, checkpoint=path, on_event=interrupt_after(2))
+    monkeypatch.setattr(identity, "info", lambda: {"instruction_set": now})
+    with pytest.raises(CheckpointError, match="another instruction set") as caught:
+        regress(epochs=4, resume=path)
+    assert (caught.value.expected, caught.value.got) == (repr(saved), repr(now))
+    assert f"CHAINRULE_ISA={saved} " in caught.value.do
+    monkeypatch.setattr(identity, "info", lambda: {"instruction_set": saved})
+    assert len(regress(epochs=4, resume=path).history) == 4
 
 
 def test_damaged_bytes(tmp_path: Path) -> None:
@@ -329,9 +416,10 @@ def test_tensors_that_do_not_fit(tmp_path: Path) -> None:
     path = tmp_path / "run"
     regress(epochs=2, checkpoint=path)
     checkpoint = read_checkpoint(path)
-    metadata = {"chainrule": json.dumps(checkpoint.document)}
+    text = json.dumps(checkpoint.document)
     for value in (np.zeros(3, np.float32), np.zeros(43), np.full(43, np.nan, np.float32)):
-        save_file({**checkpoint.tensors, "now.weights": value}, path, metadata=metadata)
+        tensors = {**checkpoint.tensors, "now.weights": value}
+        save_file(tensors, path, metadata={"chainrule": text, "digest": seal(text, tensors)})
         with pytest.raises(FileFormatError, match="tensor of the checkpoint"):
             regress(epochs=2, resume=path)
 

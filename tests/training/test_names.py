@@ -16,8 +16,7 @@ from tests.training.runs import labels, numbers, regress
 
 
 def frame(*names: str) -> pd.DataFrame:
-    X, _ = numbers(columns=len(names))
-    return pd.DataFrame(X, columns=list(names))
+    return pd.DataFrame(numbers()[0][:, : len(names)], columns=list(names))
 
 
 def test_names_of_what_has_names() -> None:

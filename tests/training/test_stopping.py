@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 import chainrule as cr
 from chainrule import nn
 from chainrule.engine import native_call
-from chainrule.errors import DivergenceError, InvalidParameterError
+from chainrule.errors import DivergenceError, InvalidParameterError, OutputExistsError
 from chainrule.training import session
 from chainrule.training.stopping import REASONS, STOPPINGS, Patience
 from tests.training.runs import labels, numbers, regress, small

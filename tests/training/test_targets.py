@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule import nn
 from chainrule.errors import ShapeError, TargetError
 from chainrule.maths.loss import LOSSES
 from tests.training.runs import labels, numbers, regress, small
@@ -171,3 +172,19 @@ def test_every_loss_trains(loss: Any) -> None:
     losses = run.history.column("train_loss")
     assert losses[-1] < losses[0]
     assert all(f"train_{name}" in run.history.columns for name in loss.metrics)
+
+
+def test_labels_for_a_bare_loss_are_pointed_at_what_takes_labels() -> None:
+    with pytest.raises(TargetError) as caught:
+        LOSSES.make("softmax_cross_entropy").encode(np.array(["a", "b"]))
+    assert "train and MLPClassifier take labels" in caught.value.do
+
+
+def test_the_plan_counts_in_good_english() -> None:
+    from chainrule.plan import make_plan, plan_table
+
+    one = plan_table(make_plan(nn.Dense(1), (2,), "squared_error", 1, optimizer="adam"))
+    two = plan_table(make_plan(nn.Dense(2), (2,), "squared_error", 2))
+    assert "1 target column\n" in one
+    assert "2 target columns\n" in two
+    assert "2 optimizer slots" in one

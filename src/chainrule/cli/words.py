@@ -41,7 +41,7 @@ def folded(text: str, width: int) -> str:
     layer_norm
     """
     lines = [""]
-    for piece in re.findall(r"\s+|[^\s,(\[|/]+(?: %\S*)?[,(\[|/]*|[,(\[|/]+", text):
+    for piece in re.findall(r"\s+|[(\[|]*[^\s,(\[|/]+(?: %\S*)?[,(\[|/]*|[,(\[|/]+", text):
         if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
             lines.append("")
         lines[-1] += piece if lines[-1] else piece.lstrip()

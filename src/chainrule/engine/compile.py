@@ -7,7 +7,7 @@ why a plan must run on the reference engine instead.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from chainrule.maths.clipping import Clipping
@@ -38,7 +38,7 @@ def _own(record: Record) -> bool:
     return type(record).__module__.startswith("chainrule.")
 
 
-def reason_against(plan: Plan, known: dict[str, Collection[str]]) -> str:
+def reason_against(plan: Plan, known: Mapping[str, Collection[str]]) -> str:
     """Return why the compiled engine cannot run a plan, or an empty string.
 
     Parameters

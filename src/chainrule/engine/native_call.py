@@ -35,7 +35,7 @@ def require_vector(vector: np.ndarray, size: int, dtype: np.dtype, what: str) ->
         raise ShapeError("a vector does not fit the plan", where=what, expected=str((size,)), got=str(vector.shape))
     if vector.dtype == dtype and vector.flags.c_contiguous and vector.flags.aligned:
         return vector
-    return np.require(vector, dtype, "CA")
+    return np.require(vector, dtype, ["C", "A"])
 
 
 def _in_rows(X: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -84,9 +84,9 @@ class Call:
         self._arguments = (plan, dtype, rows, order, batch_size, clock, step)
         self.plan, self.clock, self.step = plan, clock, step
         self.X = _in_rows(rows.X, dtype)
-        self.Y = np.require(rows.Y, dtype, "CA")
-        self.weights = None if rows.weights is None else np.require(rows.weights, dtype, "CA")
-        self.order = np.require(order, np.int64, "CA")
+        self.Y = np.require(rows.Y, dtype, ["C", "A"])
+        self.weights = None if rows.weights is None else np.require(rows.weights, dtype, ["C", "A"])
+        self.order = np.require(order, np.int64, ["C", "A"])
         self._check(batch_size)
         self.batch = int(min(batch_size, len(self.order)))
         self.steps = -(-len(self.order) // self.batch)

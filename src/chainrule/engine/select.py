@@ -19,6 +19,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from chainrule.checks import shown
 from chainrule.engine.native import NativeEngine, reason_for_reference
 from chainrule.engine.protocol import Observer
 from chainrule.engine.reference import ReferenceEngine
@@ -84,6 +85,12 @@ def engine_for(
             expected="one of " + ", ".join(_CHOICES),
             got=repr(wanted),
             do=suggest(wanted, _CHOICES),
+        )
+    if observer is not None and not callable(observer):
+        raise InvalidParameterError(
+            "the observer cannot be called",
+            expected="a function of (step, name, value)",
+            got=shown(observer),
         )
     if observer is not None or wanted == "reference":
         return ReferenceEngine(plan, dtype, observer)

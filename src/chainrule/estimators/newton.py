@@ -21,6 +21,7 @@ import numpy as np
 
 from chainrule.engine.protocol import Buffers, Clock, Rows
 from chainrule.engine.reference import ReferenceEngine
+from chainrule.training.blas import one_blas_thread
 
 __all__ = ["Minimum", "minimise"]
 
@@ -145,9 +146,10 @@ def minimise(
     """
     objective = _Objective(engine, rows, start, seed)
     search = _Search(objective, start, accepted)
-    while not search.ended:
-        gain = search.run(options)
-        if not gain > options["ftol"] * max(1.0, abs(search.value)):
-            break
+    with one_blas_thread():
+        while not search.ended:
+            gain = search.run(options)
+            if not gain > options["ftol"] * max(1.0, abs(search.value)):
+                break
     buffers = Buffers(search.point, {}, objective.running, search.step)
     return Minimum(buffers, search.value, search.iterations, search.converged, search.message)

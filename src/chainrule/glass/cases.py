@@ -132,11 +132,15 @@ class NetworkCase:
         )
 
     def rows(self) -> Rows:
-        """Return valid inputs and targets; with weights, the first row's is zero."""
+        """Return valid inputs and targets; with weights, the first row's is zero.
+
+        The weights do not sum to the number of rows, so dividing by the one is not dividing by the
+        other.
+        """
         shape = self.sample_shape or self.layer.sample_shape()
         X = self.layer.sample_inputs(Stream(0, "laws:X").uniform((ROW_COUNT, *shape)))
         Y = self.loss.sample_targets(Stream(0, "laws:Y").uniform((ROW_COUNT, TARGETS)))
-        weights = np.linspace(0.0, 2.0, ROW_COUNT) if self.weighted else None
+        weights = np.linspace(0.0, 3.0, ROW_COUNT) if self.weighted else None
         return Rows(X, Y, weights)
 
     def check(self) -> CheckRow:

@@ -45,6 +45,7 @@ def combinations() -> Iterator[Case]:
     yield from _layers_with_losses()
     yield from _activations_with_norms_and_skips()
     yield from _penalties_on_layers()
+    yield from _penalties_with_settings()
     yield from _settings()
     yield from _sequences()
     yield from _initialisers()
@@ -167,6 +168,7 @@ def _operations() -> Iterator[Case]:
         yield OpCase(op, training=False)
         if sample_inputs(op, sequence=True) is not None:
             yield OpCase(op, sequence=True)
+            yield OpCase(op, training=False, sequence=True)
 
 
 def _layers_with_losses() -> Iterator[Case]:
@@ -192,6 +194,20 @@ def _penalties_on_layers() -> Iterator[Case]:
         yield NetworkCase("penalty x layer", layer, next(losses), penalties=(penalty,))
 
 
+def _penalties_with_settings() -> Iterator[Case]:
+    losses = itertools.cycle(_first_examples(LOSSES))
+    choices = [("mean", True), ("sum", False), ("sum", True)]
+    for penalty, (reduction, weighted) in itertools.product(_examples(PENALTIES), choices):
+        yield NetworkCase(
+            "penalty x reduction x weights",
+            Dense(4),
+            next(losses),
+            penalties=(penalty,),
+            reduction=reduction,
+            weighted=weighted,
+        )
+
+
 def _settings() -> Iterator[Case]:
     losses = _examples(LOSSES)
     pairs = [
@@ -214,7 +230,10 @@ def _sequences() -> Iterator[Case]:
     loss = _plain_loss()
     for layer in _examples(LAYERS):
         if len(layer.sample_shape()) == 1 and _builds(layer, SEQUENCE):
-            yield NetworkCase("sequence", layer, loss, sample_shape=SEQUENCE)
+            for training in (True, False):
+                yield NetworkCase(
+                    "sequence", layer, loss, sample_shape=SEQUENCE, training=training
+                )
 
 
 def _builds(layer: Layer, sample_shape: tuple[int, ...]) -> bool:

@@ -7,7 +7,7 @@ reported objective and its gradient follow them by themselves.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -194,7 +194,7 @@ def _from_mapping(class_weight: Mapping[Hashable, float], labels: list[Hashable]
 
 
 def _from_sequence(class_weight: object, labels: list[Hashable]) -> np.ndarray:
-    weights = list(class_weight) if isinstance(class_weight, (list, tuple, np.ndarray)) else None
+    weights = list(class_weight) if _is_list(class_weight) else None
     if weights is None or len(weights) != len(labels):
         raise InvalidParameterError(
             "class_weight does not fit the classes",
@@ -243,3 +243,7 @@ def _sample_weights(sample_weight: object, rows: int) -> np.ndarray | None:
             got=f"{weights[wrong[0]]:g}",
         )
     return weights
+
+
+def _is_list(value: object) -> TypeGuard[Sequence[object]]:
+    return isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim == 1)

@@ -155,8 +155,10 @@ class SoftmaxCrossEntropy(Loss):
 
     @classmethod
     def sample_targets(cls, uniform: np.ndarray) -> np.ndarray:
-        """Return one-hot rows, the largest number's class."""
-        return (np.argmax(uniform, axis=1)[:, None] == np.arange(uniform.shape[1])).astype(float)
+        """Return rows by turns: one-hot, the largest number's class, and soft, in proportion."""
+        hard = np.argmax(uniform, axis=1)[:, None] == np.arange(uniform.shape[1])
+        soft = uniform / uniform.sum(axis=1, keepdims=True)
+        return np.where(np.arange(len(uniform))[:, None] % 2 == 0, hard.astype(float), soft)
 
     def encode(self, y: object, width: int | None = None) -> np.ndarray:
         return class_targets(y, width)

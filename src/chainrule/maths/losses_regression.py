@@ -222,8 +222,13 @@ class Huber(IdentityLoss):
 
     @classmethod
     def examples(cls) -> tuple[Huber, ...]:
-        """Return the default, an early line, and the mean over outputs."""
-        return (cls(), cls(delta=0.3), cls(over_outputs="mean"))
+        """Return the default, an early line and a late one, and the mean over outputs."""
+        return (cls(), cls(delta=0.5), cls(delta=2.0), cls(over_outputs="mean"))
+
+    @classmethod
+    def sample_targets(cls, uniform: np.ndarray) -> np.ndarray:
+        """Return numbers in (-3, 3): with near ones and far ones, square and line both occur."""
+        return 6.0 * uniform - 3.0
 
     def term(self, raw: Array, Y: Array) -> Array:
         size, delta = absolute(raw - Y), float(self.delta)

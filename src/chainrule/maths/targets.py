@@ -160,7 +160,7 @@ def _numbers(y: object) -> np.ndarray:
         )
         if given.dtype.kind in "buifO" and not textual:
             return np.array(given, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         pass
     raise TargetError(
         "the target is not an array of numbers",

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from chainrule.checks import Each, Integer, shown
 from chainrule.errors import InvalidParameterError, ShapeError
 from chainrule.maths.activation import Activation
 from chainrule.maths.initialiser import INITIALISERS, Initialiser
@@ -27,8 +28,18 @@ class Start:
     decay_factor: float = 1.0
 
 
+_SAMPLE = Each(Integer())
+
+
 def input_tensor(sample_shape: tuple[int, ...]) -> Tensor:
     """Return the input `X` for samples of shape `(d,)` or `(T, d)`."""
+    if not _SAMPLE.accepts(sample_shape):
+        raise InvalidParameterError(
+            "the shape of a sample is not understood",
+            where="sample_shape",
+            expected="(d,) or (T, d), " + _SAMPLE.describe(),
+            got=shown(sample_shape),
+        )
     symbols = {1: ("d_0",), 2: ("T", "d_0")}.get(len(sample_shape))
     if symbols is None or any(size < 1 for size in sample_shape):
         raise ShapeError(

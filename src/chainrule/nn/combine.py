@@ -282,8 +282,9 @@ class Concat(_Group):
 
     @classmethod
     def examples(cls) -> tuple[Concat, ...]:
-        """Return an identity beside a dense branch."""
-        return (cls(Identity(), LAYERS.make("dense", units=2)),)
+        """Return an identity beside a dense branch, and branches of several widths."""
+        two, three = (LAYERS.make("dense", units=units) for units in (2, 3))
+        return (cls(Identity(), two), cls(two, Identity(), three), cls(three, two, two, Identity()))
 
     def build(self, graph: GraphBuilder, X: Tensor, following: Activation | None = None) -> Tensor:
         """Append each branch and the concatenation."""

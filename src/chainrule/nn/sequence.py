@@ -98,8 +98,8 @@ class Columns(Layer):
 
     @classmethod
     def examples(cls) -> tuple[Columns, ...]:
-        """Return a reordering pick."""
-        return (cls(2, 0),)
+        """Return reordering picks of some columns and of all."""
+        return (cls(2, 0), cls(3, 0, 2), cls(2, 0, 3, 1))
 
     def build(
         self, graph: GraphBuilder, X: Tensor, following: ActivationRecord | None = None
@@ -150,8 +150,12 @@ class Embedding(Layer):
 
     @classmethod
     def examples(cls) -> tuple[Embedding, ...]:
-        """Return one table for all columns and one for each."""
-        return (cls(2, 3), cls((2, 2, 3, 4), 2))
+        """Return one table for all columns and one for each, of a few columns and of many."""
+        return (cls(2, 3), cls((2, 2, 3, 4), 2), cls((3, 2, 4, 2, 3, 2), 2))
+
+    def sample_shape(self) -> tuple[int, ...]:
+        """Return one code for each table."""
+        return (4 if isinstance(self.levels, int) else len(self.levels),)
 
     def sample_inputs(self, uniform: np.ndarray) -> np.ndarray:
         """Return valid codes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from chainrule.checks import Integer
@@ -42,6 +42,11 @@ class Add(Op):
     source = "He, Zhang, Ren, Sun, Deep Residual Learning for Image Recognition, CVPR 2016"
 
     terms: int = 2
+
+    @classmethod
+    def examples(cls) -> tuple[Add, ...]:
+        """Return a sum of two and sums of more."""
+        return (cls(), cls(3), cls(4))
 
     def inputs(self) -> tuple[str, ...]:
         """Return X0, X1, ..."""
@@ -95,9 +100,21 @@ class Concat(Op):
 
     terms: int = 2
 
+    @classmethod
+    def examples(cls) -> tuple[Concat, ...]:
+        """Return two tensors side by side and more."""
+        return (cls(), cls(3), cls(4))
+
     def inputs(self) -> tuple[str, ...]:
         """Return X0, X1, ..."""
         return _numbered(self.terms)
+
+    def sample_inputs(self, uniform: Callable[[tuple[int, ...]], Array]) -> dict[str, Array]:
+        """Return tensors of different widths."""
+        return {
+            name: 4.0 * uniform((5, 2 + place % 3)) - 2.0
+            for place, name in enumerate(self.inputs())
+        }
 
     def infer(self, shapes: Mapping[str, Shape]) -> Shape:
         """Return the shape of Z."""

@@ -89,8 +89,8 @@ class Columns(Op):
 
     @classmethod
     def examples(cls) -> tuple[Columns, ...]:
-        """Return a reordering pick."""
-        return (cls((2, 0)),)
+        """Return a pick of one column, and reordering picks of some and of all."""
+        return (cls((2, 0)), cls((1,)), cls((3, 0, 2)), cls((2, 0, 3, 1)))
 
     def infer(self, shapes: Mapping[str, Shape]) -> Shape:
         """Return the shape of Z."""
@@ -165,8 +165,8 @@ class Embed(Op):
 
     @classmethod
     def examples(cls) -> tuple[Embed, ...]:
-        """Return a table for two columns."""
-        return (cls((3, 2), 2),)
+        """Return tables for two columns, for one and for many."""
+        return (cls((3, 2), 2), cls((4,), 1), cls((3, 2, 1, 4, 2, 3), 3))
 
     def differentiable(self) -> tuple[str, ...]:
         """Return nothing: codes have no derivative."""

@@ -17,12 +17,12 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from chainrule.checks import Real, Text, shown
-from chainrule.errors import InvalidParameterError, ShapeError, TargetError
+from chainrule.checks import Integer, OneOf, Real, Text, check_parameters, shown
+from chainrule.errors import InvalidParameterError, ShapeError
 from chainrule.maths.clipping import CLIPPINGS, Clipping
 from chainrule.maths.loss import LOSSES, Loss, Reduction
 from chainrule.maths.optimizer import OPTIMIZERS, Optimizer
@@ -257,12 +257,7 @@ def make_plan(
     """
     layer = LAYERS.make(network)
     record = LOSSES.make(loss)
-    if reduction not in ("mean", "sum"):
-        raise InvalidParameterError(
-            "reduction is not known", expected="'mean' or 'sum'", got=shown(reduction)
-        )
-    if targets < 1:
-        raise TargetError("there is no target column", expected="at least 1", got=str(targets))
+    check_parameters(_RULES, {"reduction": reduction, "targets": targets}, "make_plan.{}".format)
     graph = build_graph(layer, sample_shape)
     _check_output(graph, record, targets)
     return Plan(
@@ -277,6 +272,9 @@ def make_plan(
         targets=targets,
         groups=_checked_groups(groups, graph.parameters),
     )
+
+
+_RULES = {"reduction": OneOf(("mean", "sum")), "targets": Integer(1)}
 
 
 def _several(registry: Any, specs: Any) -> tuple[Any, ...]:
@@ -314,11 +312,15 @@ def _check_output(graph: Graph, loss: Loss, targets: int) -> None:
 
 
 def _checked_groups(
-    groups: Sequence[object], parameters: tuple[Parameter, ...]
+    groups: object, parameters: tuple[Parameter, ...]
 ) -> tuple[Group, ...]:
     names = [parameter.name for parameter in parameters]
+    if not isinstance(groups, (tuple, list)):
+        raise InvalidParameterError(
+            "groups is not understood", expected="a tuple of Group", got=shown(groups)
+        )
     checked: list[Group] = []
-    for group in groups:
+    for group in cast("Sequence[object]", groups):
         if not isinstance(group, Group):
             raise InvalidParameterError(
                 "this is not a parameter group", expected="a Group", got=shown(group)

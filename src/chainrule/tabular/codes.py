@@ -126,7 +126,7 @@ class NumberCode(ColumnCode):
 
     def surprises(self, column: Column) -> list[str]:
         empty = 0 if self.indicator else int(column.missing().sum())
-        return [_gaps(empty, "the mean of training stands in")] if empty else []
+        return [_gaps(empty, "read as the mean of training")] if empty else []
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ class LevelCode(ColumnCode):
             which = "saw rarely or never" if self.other else "never saw"
             hold = _cells(strange.total(), "holds", "hold")
             found.append(f"{hold} a level that training {which} ({listed}{more})")
-        return found + ([_gaps(empty, "no level stands in")] if empty else [])
+        return found + ([_gaps(empty, "read as none of the levels")] if empty else [])
 
 
 def _cells(number: int, one: str, many: str) -> str:

@@ -108,7 +108,9 @@ def _of_objects(name: str, values: np.ndarray) -> tuple[Kind, np.ndarray]:
             expected="numbers, truth values, dates or text throughout",
             got=shown(cells[row]),
         )
-    kind = next((kind for kind in kinds if kind is not None), "empty")
+    kind: Kind = "empty"
+    for found in kinds:
+        kind = found or kind
     if kind == "text":
         text = np.empty(len(cells), object)
         text[:] = cells

@@ -11,12 +11,13 @@ c) The file carries the identity of its run. Another network, loss, optimizer, s
 d) The number of epochs is not identity. A changed number is allowed if it would not have changed
    any update done so far, which is so unless a schedule is stretched over the run.
 e) Written through a temporary file, fsynced and renamed: a crash leaves the old one or the new.
+f) A digest covers the document and every tensor. A flipped bit would train on, and to other
+   weights; so a file whose digest does not fit, or that has none, is refused.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,6 +33,13 @@ from chainrule.engine.reference import ReferenceEngine
 from chainrule.errors import CheckpointError, FileFormatError
 from chainrule.files import atomic_write, readable_file
 from chainrule.training.course import Course
+from chainrule.training.document import (
+    cell,
+    fault_in_document,
+    fault_in_state,
+    number,
+    seal,
+)
 from chainrule.training.identity import identity, require_same, require_same_course
 from chainrule.training.progress import Best, Progress
 from chainrule.training.stopping import Patience
@@ -41,8 +49,7 @@ __all__ = ["FORMAT", "VERSION", "Checkpoint", "read_checkpoint", "write_checkpoi
 FORMAT = "chainrule-checkpoint"
 VERSION = 1
 _KEY = "chainrule"
-_COUNTS = ("epochs", "total_steps", "epoch", "step")
-_FIELDS = ("format", "version", "library", "run", *_COUNTS, "rows", "patience", "plateau", "best")
+_SEAL = "digest"
 
 
 @dataclass(frozen=True)
@@ -71,10 +78,14 @@ class Checkpoint:
         Raises
         ------
         CheckpointError
-            The checkpoint belongs to another run, or is further than the epochs asked for.
+            The checkpoint belongs to another run, is further than the epochs asked for, or is
+            damaged.
         """
         where, document = str(self.path), self.document
         require_same(document["run"], identity(course, engine.name), where)
+        schedule = course.plan.schedule
+        plateau = {} if schedule is None else schedule.initial_state()
+        _require_whole(fault_in_state(document, course.columns(), plateau), where)
         before, after = document["total_steps"], course.total_steps
         require_same_course(course.plan, document["step"], before, after, where)
         if document["epoch"] > course.epochs:
@@ -90,10 +101,10 @@ class Checkpoint:
         best = document["best"]
         if best is not None:
             at = self._buffers("best", course, engine, best["step"])
-            best = Best(best["epoch"], _number(best["score"]), at)
-        rows = tuple({key: _number(cell) for key, cell in row.items()} for row in document["rows"])
+            best = Best(best["epoch"], number(best["score"]), at)
+        rows = tuple({key: number(value) for key, value in row.items()} for row in document["rows"])
         patience = Patience(
-            _number(document["patience"]["reference"]), document["patience"]["waited"]
+            number(document["patience"]["reference"]), document["patience"]["waited"]
         )
         progress = Progress(buffers, document["epoch"], rows, patience, document["plateau"], best)
         return progress, first
@@ -165,22 +176,23 @@ def write_checkpoint(
         "total_steps": course.total_steps,
         "epoch": progress.epoch,
         "step": progress.buffers.step,
-        "rows": [{key: _cell(value) for key, value in row.items()} for row in progress.rows],
+        "rows": [{key: cell(value) for key, value in row.items()} for row in progress.rows],
         "patience": {
-            "reference": _cell(progress.patience.reference),
+            "reference": cell(progress.patience.reference),
             "waited": progress.patience.waited,
         },
         "plateau": progress.plateau,
         "best": None
         if best is None
-        else {"epoch": best.epoch, "score": _cell(best.score), "step": best.buffers.step},
+        else {"epoch": best.epoch, "score": cell(best.score), "step": best.buffers.step},
     }
     tensors = {
         **({} if first is None else _tensors("first", first, ())),
         **_tensors("now", progress.buffers, course.plan.optimizer.slots),
         **({} if best is None else _tensors("best", best.buffers, ())),
     }
-    content = save(tensors, metadata={_KEY: json.dumps(document, allow_nan=False)})
+    text = json.dumps(document, allow_nan=False)
+    content = save(tensors, metadata={_KEY: text, _SEAL: seal(text, tensors)})
     atomic_write(path, content, overwrite=overwrite)
 
 
@@ -196,9 +208,9 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     Raises
     ------
     CheckpointError
-        There is no such file, or it cannot be opened.
+        There is no such file, it cannot be opened, or what it holds is damaged.
     FileFormatError
-        It is not a checkpoint, is damaged, or was written by a newer version.
+        It is not a checkpoint, is no whole file, or was written by another version.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -207,8 +219,9 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        document = json.loads(metadata.get(_KEY, "null"))
-    except (SafetensorError, ValueError, RecursionError) as error:
+        text = metadata.get(_KEY, "null")
+        document = json.loads(text)
+    except (SafetensorError, ValueError, RecursionError, KeyError, TypeError) as error:
         raise FileFormatError(
             "the checkpoint is damaged, or not a checkpoint", where=str(path), got=shown(str(error))
         ) from None
@@ -228,31 +241,23 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
             got=shown(document.get("version")),
             do="resume with the library that wrote it",
         )
-    if not _well_formed(document):
-        raise FileFormatError("the checkpoint's document is damaged", where=str(path))
+    found = seal(text, tensors)
+    if metadata.get(_SEAL) != found:
+        raise _damaged(str(path), f"digest {shown(metadata.get(_SEAL))}", found)
+    _require_whole(fault_in_document(document), str(path))
     return Checkpoint(path, document, tensors)
 
 
-def _well_formed(document: dict[str, Any]) -> bool:
-    best, patience = document.get("best"), document.get("patience")
-    return (
-        sorted(document) == sorted(_FIELDS)
-        and all(type(document[name]) is int and document[name] >= 0 for name in _COUNTS)
-        and isinstance(document["run"], dict)
-        and isinstance(document["plateau"], dict)
-        and isinstance(patience, dict)
-        and set(patience) == {"reference", "waited"}
-        and isinstance(document["rows"], list)
-        and len(document["rows"]) == document["epoch"]
-        and all(isinstance(row, dict) for row in document["rows"])
-        and (best is None or (isinstance(best, dict) and set(best) == {"epoch", "score", "step"}))
+def _require_whole(fault: str, where: str) -> None:
+    if fault:
+        raise _damaged(f"{where}, {fault}")
+
+
+def _damaged(where: str, expected: str = "", got: str = "") -> CheckpointError:
+    return CheckpointError(
+        "the checkpoint is damaged",
+        where=where,
+        expected=expected,
+        got=got,
+        do="resume from a copy of the file, or train anew",
     )
-
-
-def _cell(value: float) -> float | str:
-    """Return a number as JSON can hold it: those that are not finite by name."""
-    return value if math.isfinite(value) else str(value)
-
-
-def _number(cell: float | str) -> float:
-    return float(cell) if isinstance(cell, str) else cell

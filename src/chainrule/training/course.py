@@ -138,6 +138,10 @@ def choose_metrics(specs: Sequence[Metric | str] | None, loss: Loss) -> tuple[Me
     """
     if isinstance(specs, (str, Metric)):
         specs = (specs,)
+    if not isinstance(specs, (tuple, list, type(None))):
+        raise InvalidParameterError(
+            "metrics is not understood", expected="names or metrics in a tuple", got=shown(specs)
+        )
     metrics = tuple(METRICS.make(spec) for spec in (loss.metrics if specs is None else specs))
     for position, metric in enumerate(metrics):
         if metric.task != loss.task:

@@ -149,7 +149,7 @@ def _from_objects(array: np.ndarray, X: object, name: str) -> np.ndarray:
         value: Any = array[place]
         try:
             numbers[place] = math.nan if value is None else _number(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise DataError(
                 f"{name} holds a value that is not a number",
                 where=_place(place, X),
@@ -184,8 +184,11 @@ def check_weights(weights: object, rows: int, name: str = "sample_weight") -> np
         Another number of weights than rows; not finite, negative, or all zero.
     """
     try:
-        array = np.asarray(weights, dtype=np.float64)
-    except (TypeError, ValueError):
+        given = np.asarray(weights)
+        if given.dtype.kind == "c":
+            raise TypeError  # a cast would drop the imaginary part
+        array = given.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
         raise DataError(f"{name} is not made of numbers", got=shown(weights)) from None
     if array.shape != (rows,):
         raise DataError(

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.checks import shown
+from chainrule.engine.native import info
 from chainrule.engine.protocol import Buffers, Rows
 from chainrule.errors import CheckpointError
 from chainrule.maths.metric import METRICS
@@ -26,6 +27,8 @@ from chainrule.training.course import Course
 __all__ = ["identity", "require_same", "require_same_course"]
 
 _CHUNK = 65_536
+_NATIVE = "native"
+_SETS = ("v2", "v3", "v4")
 _PROBES = 1_000
 """Steps at which two plans of a schedule are compared."""
 
@@ -43,6 +46,7 @@ def identity(course: Course, engine: str) -> dict[str, Any]:
         **plan_document(course.plan),
         "dtype": course.dtype,
         "engine": engine,
+        **({"instruction_set": info()["instruction_set"]} if engine == _NATIVE else {}),
         "seed": int(course.seed),
         "batch_size": course.batch,
         "shuffle": bool(course.shuffle),
@@ -65,6 +69,16 @@ def require_same(saved: dict[str, Any], now: dict[str, Any], where: str) -> None
     CheckpointError
         Names all that differs, and shows the first difference.
     """
+    sets = [document.get("instruction_set") for document in (saved, now)]
+    if sets[0] in _SETS and sets[0] != sets[1] and saved == {**now, "instruction_set": sets[0]}:
+        raise CheckpointError(
+            "the checkpoint was written with another instruction set, which rounds differently",
+            where=f"{where}, instruction_set",
+            expected=shown(sets[0]),
+            got=shown(sets[1]),
+            do=f"set CHAINRULE_ISA={sets[0]} to continue with the same bits, "
+            "on a processor that has it",
+        )
     names = [name for name in {**saved, **now} if saved.get(name) != now.get(name)]
     if names:
         raise CheckpointError(

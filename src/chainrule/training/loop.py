@@ -7,6 +7,7 @@ of the rows and all noise are drawn from streams that the epoch's number opens.
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from chainrule.engine.protocol import Clock, Observer
 from chainrule.engine.select import engine_for
 from chainrule.errors import InvalidParameterError
 from chainrule.streams import Stream
+from chainrule.training.blas import one_blas_thread
 from chainrule.training.checkpoint import Checkpoint
 from chainrule.training.course import Course
 from chainrule.training.events import Listener
@@ -82,8 +84,10 @@ def run_course(
     if not stepwise:
         require_plain(course.plan)
     engine = engine_for(course.plan, course.dtype, observer)
-    session = Session(course, engine, on_event, checkpoint, checkpoint_every, resume)
-    return session.run(run_epochs if stepwise else run_lbfgs)
+    own_products = stepwise and engine.name == "native"
+    with nullcontext() if own_products else one_blas_thread():
+        session = Session(course, engine, on_event, checkpoint, checkpoint_every, resume)
+        return session.run(run_epochs if stepwise else run_lbfgs)
 
 
 def run_epochs(session: Session) -> Outcome:

@@ -85,8 +85,9 @@ class BatchRows {
                 call_.factors + step * static_cast<std::int64_t>(net_.noisy)};
     }
 
-    // Copies these samples and their targets, and works out their factors in the objective.
-    void gather(Workspace<T>& ws, Range mine) const {
+    // Copies these samples and their targets, and works out their factors in the objective, `whole`
+    // being the divisor.
+    void gather(Workspace<T>& ws, Range mine, T whole) const {
         const Tensor<T> X = ws.tensors[0];
         const std::size_t width = X.width * X.rows_per_sample;
         copy_rows(mine, static_cast<const T*>(call_.X), call_.x_stride, [&](std::size_t i, const T* from) {
@@ -100,7 +101,6 @@ class BatchRows {
         copy_rows(mine, static_cast<const T*>(call_.Y), call_.y_stride, [&](std::size_t i, const T* from) {
             for (std::size_t k = 0; k < targets; ++k) Y[i * y_ld + k] = from[k];
         });
-        const T whole = divisor();
         T* const factors = ws.factors.get();
         if (call_.weights == nullptr)
             std::fill(factors + mine.first, factors + mine.last, T(1) / whole);

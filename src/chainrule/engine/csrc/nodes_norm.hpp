@@ -5,6 +5,8 @@
 // meetings of the team.
 #pragma once
 
+#include <algorithm>
+
 #include "node.hpp"
 
 namespace CR_ISA {
@@ -62,7 +64,8 @@ struct BatchNormNode final : NormNode<T> {
         if (ws.training) member.meet();
         if (ws.training || member.number == 0 || !ws.learning) moments(ws, member, X, mean, deviation);
         if (ws.learning) member.meet();
-        normalise(ws, X, this->rows_of(X, samples), mean, deviation);
+        for_parts(member, this->rows_of(X, samples),
+                  [&](Range rows) { normalise(ws, X, rows, mean, deviation); });
     }
 
     void backward(Workspace<T>& ws, const Member& member, Range samples) const override {
@@ -73,10 +76,19 @@ struct BatchNormNode final : NormNode<T> {
             means(ws, member, Y);
             member.meet();
         }
-        if (target.wanted) spread(ws, this->rows_of(Y, samples), target.add);
+        if (!target.wanted) return;
+        for_parts(member, this->rows_of(Y, samples), [&](Range rows) { spread(ws, rows, target.add); });
     }
 
    private:
+    // Calls body(part) for parts of the rows as long as the work goes on.
+    template <class Body>
+    static void for_parts(const Member& member, Range rows, const Body& body) {
+        constexpr std::size_t part = 1024;
+        for (std::size_t at = rows.first; at < rows.last && member.working(); at += part)
+            body({at, std::min(at + part, rows.last)});
+    }
+
     void moments(Workspace<T>& ws, const Member& member, const Tensor<T>& X, T* mean,
                  T* deviation) const {
         constexpr std::size_t L = Lanes<T>::count;

@@ -99,9 +99,14 @@ class Trainer {
         }
         member.meet();
         const Range mine = member.share_of(rows.samples());
-        rows.gather(ws_, mine);
+        const T whole = rows.divisor();
+        for_blocks(mine, [&](Range block) {
+            if (member.working()) rows.gather(ws_, block, whole);
+        });
         forward(net_, ws_, member, mine);
-        loss(net_, ws_, mine);
+        for_blocks(mine, [&](Range block) {
+            if (member.working()) loss(net_, ws_, block);
+        });
         backward(net_, ws_, member, mine);
     }
 
