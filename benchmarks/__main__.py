@@ -14,6 +14,7 @@ from typing import Any
 from benchmarks.growth import Curve, growth, share, threads
 from benchmarks.machine import QUIET_LOAD, load, machine
 from benchmarks.measure import Bench, Result, Settings
+from benchmarks.record import record
 from benchmarks.report import number, result_document, text
 from benchmarks.rows import Row, all_rows, marked_rows
 from benchmarks.sides import OURS, PEERS
@@ -43,6 +44,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, help="least time of a measurement (0.2)")
     parser.add_argument("--json", metavar="FILE", help="write everything measured")
     parser.add_argument("--plot", metavar="FILE", help="write a picture (PNG)")
+    parser.add_argument(
+        "--record", metavar="PAGE", help="put the figures into a page of the documentation"
+    )
     parser.add_argument("--list", action="store_true", help="list the rows and stop")
     return parser
 
@@ -129,13 +133,18 @@ def main() -> None:
         print("\n".join(SPECIAL))
         return
     document, results, curves = measured(chosen)
-    print(text(document, results, curves))
+    table = text(document, results, curves)
+    print(table)
     if chosen.json:
         Path(chosen.json).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     if chosen.plot:
         from benchmarks.plot import save_plot
 
         save_plot(chosen.plot, document, results, curves)
+    if chosen.record:
+        refused = record(chosen.record, chosen.plot, document, table)
+        if refused:
+            sys.exit(refused)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,9 @@ a) The temporary file lies in the folder of the target, because a rename is atom
    that a crash or a power cut leaves either the old file or the new one.
 b) The target keeps the permissions it had; a new file gets those that `open` would have given
    (the `tempfile` module would leave 0600).
-c) A symbolic link is followed: the file that it points to is replaced, not the link.
+c) The temporary file's name tells its target and its process. The next write of that target
+   removes those whose process was killed.
+d) A symbolic link is followed: the file that it points to is replaced, not the link.
 """
 
 from __future__ import annotations
@@ -15,13 +17,16 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import socket
 import stat
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from chainrule.errors import ChainruleError, DataError, OutputExistsError
+from chainrule.checks import shown
+from chainrule.errors import ChainruleError, DataError, InvalidParameterError, OutputExistsError
 
 __all__ = ["atomic_write", "readable_file", "require_writable"]
 
@@ -35,16 +40,23 @@ def require_writable(path: str | os.PathLike[str], *, overwrite: bool = False) -
     ------
     OutputExistsError
         The file exists and `overwrite` is false.
+    InvalidParameterError
+        The path is not a path.
     ChainruleError
-        The path is a folder, its folder is missing, or writing there is not permitted.
+        The path is a folder, a device or a pipe, its folder is missing, or writing there is not
+        permitted.
     """
-    path = Path(path)
+    path = _path(path)
     if "\0" in str(path):
         raise ChainruleError("a path cannot hold a zero character", got=repr(str(path)))
     with _Explained(path):
         if path.is_dir():
             raise ChainruleError(
                 "the output path is a folder", where=str(path), do="name a file inside it"
+            )
+        if path.exists() and not path.is_file():
+            raise ChainruleError(
+                "the output path is no regular file", where=str(path), do="name another file"
             )
         if not path.parent.is_dir():
             raise _missing_folder(path)
@@ -92,7 +104,9 @@ def atomic_write(
     path = require_writable(path, overwrite=overwrite)
     target = Path(os.path.realpath(path))
     with _Explained(path):
-        temporary = target.parent / f".chainrule-{secrets.token_hex(8)}.tmp"
+        begin = _beginning(target)
+        _sweep(target.parent, begin)
+        temporary = target.parent / f"{begin}{os.getpid()}-{secrets.token_hex(4)}.tmp"
         try:
             with temporary.open("xb") as file:
                 _write(file, content)
@@ -107,6 +121,35 @@ def atomic_write(
             raise
         _sync_folder(target.parent)
     return path
+
+
+def _beginning(target: Path) -> str:
+    """Return how the names of a target's temporary files begin on this host."""
+    told = f"{socket.gethostname()}\0{target.name}".encode(errors="surrogateescape")
+    return f".chainrule-{target.name[:40]}-{zlib.crc32(told):08x}-"
+
+
+def _sweep(folder: Path, begin: str) -> None:
+    """Remove what killed processes of this host left behind of one target."""
+    if os.name != "posix":  # elsewhere signal 0 does not merely ask
+        return
+    with suppress(OSError):
+        for entry in list(os.scandir(folder)):
+            number, dash, _ = entry.name.removeprefix(begin).partition("-")
+            ours = entry.name.startswith(begin) and entry.name.endswith(".tmp")
+            if ours and dash and number.isascii() and number.isdigit() and _gone(int(number)):
+                with suppress(OSError):
+                    os.unlink(entry.path)
+
+
+def _gone(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        pass
+    return False
 
 
 def _write(file: BinaryIO, content: Content) -> None:
@@ -200,15 +243,10 @@ def readable_file(
     error : type
         The class that is raised.
     """
-    path = Path(path)
+    path = _path(path)
     try:
         mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise error(f"the {what} is a folder", where=str(path), do="name a file")
-        if not stat.S_ISREG(mode):
-            raise error(f"the {what} is not a regular file", where=str(path))
-        with path.open("rb") as file:
-            empty = not file.read(1)
+        empty = stat.S_ISREG(mode) and not _first_byte(path)
     except FileNotFoundError:
         near = _near(path)
         raise error(f"there is no such {what}", where=str(path), do=near) from None
@@ -216,9 +254,26 @@ def readable_file(
         raise error(f"reading the {what} is not permitted", where=str(path)) from None
     except (OSError, ValueError) as cause:  # ValueError: a NUL inside the path
         raise error(f"the {what} cannot be opened: {cause}", where=str(path)) from None
+    if stat.S_ISDIR(mode):
+        raise error(f"the {what} is a folder", where=str(path), do="name a file")
+    if not stat.S_ISREG(mode):
+        raise error(f"the {what} is not a regular file", where=str(path))
     if empty:
         raise error(f"the {what} is empty (0 bytes)", where=str(path))
     return path
+
+
+def _first_byte(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(1)
+
+
+def _path(path: object) -> Path:
+    if isinstance(path, (str, os.PathLike)) and isinstance(os.fspath(path), str):
+        return Path(path)
+    raise InvalidParameterError(
+        "this is not a path", expected="a str or a pathlib.Path", got=shown(path)
+    )
 
 
 def _near(path: Path) -> str:

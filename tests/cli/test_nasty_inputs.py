@@ -243,3 +243,42 @@ def test_mixed_line_ends_and_a_mark_are_read(commands: Commands) -> None:
         "test": 18,
         "without_target": 0,
     }
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--test-share", "nan", "not a finite number"),
+        ("--validation-share", "nan", "not a finite number"),
+        ("--learning-rate", "inf", "not a finite number"),
+        ("--hidden", "99999999999999999999", "wider than"),
+        ("--checkpoint", "model.safetensors", "--checkpoint and --out are the same file"),
+        ("--checkpoint", "./t.csv", "--checkpoint and DATA are the same file"),
+    ],
+)
+def test_values_no_run_can_use(commands: Commands, option: str, value: str, message: str) -> None:
+    commands.write("t.csv", homes())
+    words = ("--force",) if value != "./t.csv" else ("--resume", value)
+    result = commands.run("train", "t.csv", "--target", "price", option, value, *words)
+    assert result.code == 2, result.err
+    assert message in " ".join(result.err.split())
+    assert commands.files() == {"t.csv"}
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "message"),
+    [
+        ("x,price\n" + "a" * 140_000 + ",1\n", (), "more than 131,072 characters"),
+        ("x,price\n" + "9" * 400 + ",1\n1,2\n", (), "infinite number"),
+        ("x,price\n" + "1,7\n" * 9, ("--task", "regression"), "same value"),
+        ("x,price\n" + "1,7\n" * 9, (), "same value"),
+    ],
+)
+def test_the_fault_is_called_by_its_name(
+    commands: Commands, content: str, words: tuple[str, ...], message: str
+) -> None:
+    commands.write("t.csv", content)
+    result = commands.run("train", "t.csv", "--target", "price", *words)
+    assert result.code == 1
+    assert message in " ".join(result.err.split())
+    assert len(result.err) < 600

@@ -18,6 +18,11 @@ from chainrule.cli.group import VERBS
 from tests.cli.commands import homes
 
 COMMAND = [sys.executable, "-m", "chainrule"]
+INTERRUPTIBLE = (
+    "import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from chainrule.cli.main import main\nsys.exit(main())"
+)
+"""The command where the tests' own parent ignores interrupts, which a child inherits."""
 
 
 def run(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
@@ -80,18 +85,22 @@ def test_an_interrupt_keeps_what_was_learned(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(homes())
     words = ["train", "t.csv", "--target", "price", "--epochs", "1000000", "--patience", "0"]
     process = subprocess.Popen(
-        [*COMMAND, *words, "--checkpoint", "run.ckpt"],
+        [sys.executable, "-c", INTERRUPTIBLE, *words, "--checkpoint", "run.ckpt"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if "epoch" in line and "/1000000" in line:
-            break
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "epoch" in line and "/1000000" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
     assert process.returncode == 130, err
     assert err.strip() == "interrupted"
     assert "--resume run.ckpt" in out
@@ -111,7 +120,11 @@ def test_a_reader_that_leaves_early(tmp_path: Path) -> None:
     assert process.stdout is not None
     process.stdout.close()
     process.stdout = None
-    _, err = process.communicate(timeout=60)
+    try:
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
     assert (process.returncode, err) == (1, b"")
 
 
@@ -135,7 +148,10 @@ def on_a_terminal(words: list[str], folder: Path, **variables: str) -> str:
                 break
             shown += piece
     os.close(ours)
-    process.wait(60)
+    try:
+        process.wait(60)
+    finally:
+        process.kill()
     return shown.decode()
 
 

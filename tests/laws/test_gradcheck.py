@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -181,6 +183,20 @@ def test_sequences_and_several_targets() -> None:
     assert gradcheck(two, X, Stream(0, "Y").normal((6, 2)), "gaussian_nll").passed
 
 
+def test_numbers_of_every_real_kind_are_taken() -> None:
+    expected = gradcheck(SMOOTH, np.ones((6, 3)), LABELS, LOSS, sample_weight=np.ones(6))
+    for ones in (
+        np.ones((6, 3), bool),
+        np.ones((6, 3), np.float16),
+        [[1, True, 1.0]] * 6,
+        np.full((6, 3), Fraction(1), dtype=object),
+        np.full((6, 3), Decimal(1), dtype=object),
+    ):
+        column = np.asarray(ones)[:, 0]
+        report = gradcheck(SMOOTH, ones, LABELS, LOSS, sample_weight=column)
+        assert report.to_dict() == expected.to_dict()
+
+
 def test_missing_classes_are_counted_from_the_output() -> None:
     assert gradcheck(nn.Dense(5), X, LABELS, LOSS).passed
 
@@ -204,6 +220,34 @@ def test_missing_classes_are_counted_from_the_output() -> None:
         ({"network": BENT, "method": "complex"}, UsageError, "relu_1"),
         ({"penalties": "spectral", "method": "complex"}, UsageError, "penalty spectral"),
         ({"weights": np.full(39, 1e308)}, DataError, "finite"),
+        ({"seed": "0"}, InvalidParameterError, "seed"),
+        ({"seed": 1.5}, InvalidParameterError, "seed"),
+        ({"seed": None}, InvalidParameterError, "seed"),
+        ({"seed": True}, InvalidParameterError, "seed"),
+        ({"training": "no"}, InvalidParameterError, "training"),
+        ({"training": 1}, InvalidParameterError, "training"),
+        ({"full": np.ones(2)}, InvalidParameterError, "full"),
+        ({"method": np.array(["auto", "auto"])}, InvalidParameterError, "method"),
+        ({"method": None}, InvalidParameterError, "method"),
+        *(
+            ({name: values}, DataError, name)
+            for name, size in (("sample_weight", 6), ("weights", 39), ("X", 6))
+            for values in (
+                [[1.0], [1.0, 2.0]],
+                ["1"] * size,
+                np.full(size, 1j),
+                np.full(size, 1.0 + 2.0j, dtype=object),
+                np.full(size, np.complex128(1.0 + 2.0j), dtype=object),
+                np.full(size, "1", dtype=object),
+                np.zeros(size, "datetime64[s]"),
+                np.zeros(size, "timedelta64[s]"),
+                [None] * size,
+                [10**400] * size,
+                {"a": 1.0},
+            )
+        ),
+        ({"X": X + 0.0j}, DataError, "real"),
+        ({"y": LABELS + 1j}, TargetError, "y"),
     ],
 )
 def test_mistakes_are_explained(

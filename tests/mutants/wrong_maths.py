@@ -102,6 +102,52 @@ def clipped(right: Any) -> Any:
     return wrong
 
 
+def hardened(right: Any) -> Any:
+    def wrong(self: Any, raw: Any, Y: Any) -> Any:
+        best = np.argmax(np.real(Y), axis=-1)[:, None] == np.arange(Y.shape[-1])
+        return right(self, raw, best.astype(float))
+
+    return wrong
+
+
+def shared_over_rows(right: Any) -> Any:
+    """Return penalties whose gradient is shared out over the rows, as if all weighed 1."""
+
+    def wrong(self: Walk) -> Any:
+        share = self.share
+        names = [gradient_name(name) for name in self.plan.parameters.names()]
+        before = {name: self.tensors[name] for name in names if name in self.tensors}
+        (step,) = self.plan.steps_of(LossStep)
+        rows = self.tensors[step.raw].shape[0]
+        self.share = 1.0 / rows if self.plan.reduction == "mean" else 1.0
+        right(self)
+        after = {name: self.tensors[name] for name in names if name in self.tensors}
+        self.tensors.update(before)
+        self.share = share
+        value = right(self)
+        self.tensors.update(after)
+        return value
+
+    return wrong
+
+
+def always_averaged(right: Any) -> Any:
+    """Return what shares a penalty's gradient out over the rows of a summed loss as well."""
+
+    def wrong(self: Walk) -> Any:
+        names = [gradient_name(name) for name in self.plan.parameters.names()]
+        before = {name: self.tensors[name] for name in names if name in self.tensors}
+        (step,) = self.plan.steps_of(LossStep)
+        value = right(self)
+        if self.plan.reduction == "sum":
+            rows = self.tensors[step.raw].shape[0]
+            for name, array in before.items():
+                self.tensors[name] = array + (self.tensors[name] - array) / rows
+        return value
+
+    return wrong
+
+
 def slope(name: str, owner: type, wrong: Callable[..., Any], about: str) -> Mutant:
     """Return a mutant of an activation's slope."""
     return Mutant(name, owner, "slope", instead(wrong), about)
@@ -156,6 +202,20 @@ LOSSES = [
         "huber",
     ),
     Mutant(
+        "huber: capped at 1 beyond 1",
+        Huber,
+        "term_slope",
+        lambda right: lambda s, raw, Y: np.clip(right(s, raw, Y), -1.0, 1.0),
+        "huber(delta=2.0)",
+    ),
+    Mutant(
+        "huber: the line at every error",
+        Huber,
+        "term_slope",
+        instead(lambda s, raw, Y: s.delta * np.sign(raw - Y)),
+        "huber(delta=0.5)",
+    ),
+    Mutant(
         "pinball: quantile on the wrong side",
         Pinball,
         "term_slope",
@@ -175,6 +235,13 @@ LOSSES = [
         "gradient",
         lambda right: lambda s, raw, Y: right(s, raw, Y) * Sigmoid().slope(raw, s.predict(raw)),
         "layer x loss: | binary_cross_entropy",
+    ),
+    Mutant(
+        "softmax cross-entropy: soft labels hardened",
+        SoftmaxCrossEntropy,
+        "gradient",
+        hardened,
+        "layer x loss: | softmax_cross_entropy",
     ),
     Mutant(
         "softmax cross-entropy: smoothing ignored",
@@ -216,6 +283,20 @@ ENGINE = [
     Mutant("engine: gradient not divided by N", Walk, "loss", summed_gradients, "layer x loss:"),
     Mutant("engine: gradient not weighted", Walk, "loss", unweighted_gradients, "weighted"),
     Mutant("engine: penalty not in the gradient", Walk, "penalties", forgotten_penalties, "| l2"),
+    Mutant(
+        "engine: shared penalty's gradient by rows instead of weights",
+        Walk,
+        "penalties",
+        shared_over_rows,
+        "reduction x weights: | l2_shared | weighted",
+    ),
+    Mutant(
+        "engine: penalty's gradient averaged under a sum",
+        Walk,
+        "penalties",
+        always_averaged,
+        "penalty x reduction x weights: | l2",
+    ),
     Mutant("engine: penalty not reported", Walk, "penalties", unreported_penalties, "| l2"),
     Mutant("engine: clipped gradient reported", Walk, "gradient", clipped, "layer x loss:"),
     Mutant(

@@ -107,6 +107,39 @@ def flattened_by_columns(g: Gradients, self: Any, t: Any, dZ: Any, training: boo
     return {"X": np.swapaxes(turned, 1, 2)}
 
 
+def running_moments_of_tables_only(
+    g: Gradients, self: Any, t: Any, dY: Any, training: bool
+) -> Gradients:
+    if training or dY.ndim != 3:
+        return {}
+    return {"X": g["X"] - np.mean(g["X"], axis=(0, 1), keepdims=True)}
+
+
+def third_pick_forgotten(g: Gradients, self: Any, t: Any, dZ: Any, training: bool) -> Gradients:
+    dX = np.array(g["X"])
+    dX[..., list(self.picked[2:])] = 0.0
+    return {"X": dX}
+
+
+def terms_beyond_two_dropped(g: Gradients, self: Any, t: Any, dZ: Any, training: bool) -> Gradients:
+    return {name: 0.0 * g[name] for name in self.inputs()[2:]}
+
+
+def third_where_the_second_is(
+    g: Gradients, self: Any, t: Any, dZ: Any, training: bool
+) -> Gradients:
+    gradients, start = {}, t["X0"].shape[-1]
+    for name in self.inputs()[2:]:
+        gradients[name] = dZ[..., start : start + t[name].shape[-1]]
+    return {name: part for name, part in gradients.items() if part.shape == g[name].shape}
+
+
+def late_tables_forgotten(g: Gradients, self: Any, t: Any, dZ: Any, training: bool) -> Gradients:
+    table = np.array(g["E"])
+    table[sum(self.levels[:4]) :] = 0.0
+    return {"E": table}
+
+
 OPS = [
     op("affine: dX without the transpose", Affine, untransposed, "dense(units=4)"),
     op("affine: dW with the wrong sign", Affine, lambda g, *_: {"W": -g["W"]}, "dense(units=3)"),
@@ -140,6 +173,26 @@ OPS = [
         moving_moments,
         "batch_norm | prediction",
     ),
+    op(
+        "batch norm: prediction on sequences as in training",
+        BatchNorm,
+        running_moments_of_tables_only,
+        "sequence: | batch_norm",
+    ),
+    op(
+        "batch norm alone: prediction on sequences as in training",
+        BatchNorm,
+        running_moments_of_tables_only,
+        "operation: batch_norm",
+    ),
+    op("columns: picks beyond two", Columns, third_pick_forgotten, "operation: columns"),
+    op("columns: picks beyond two, as a layer", Columns, third_pick_forgotten, "x loss: columns"),
+    op("add: terms beyond two dropped", Add, terms_beyond_two_dropped, "operation: add"),
+    op("concat: terms beyond two dropped", Concat, terms_beyond_two_dropped, "operation: concat"),
+    op("concat: third where second is", Concat, third_where_the_second_is, "operation: concat"),
+    op("concat: branches beyond two", Concat, terms_beyond_two_dropped, "x loss: concat"),
+    op("embed: tables beyond four", Embed, late_tables_forgotten, "operation: embed"),
+    op("embedding: tables beyond four", Embed, late_tables_forgotten, "x loss: embedding"),
     op(
         "batch norm: dgamma from X instead of Xhat",
         BatchNorm,

@@ -16,7 +16,6 @@ import numpy as np
 
 from chainrule import nn
 from chainrule.engine import Buffers, EpochResult, NativeEngine, Rows, info
-from chainrule.engine.protocol import Clock
 from chainrule.maths.activation import ACTIVATIONS
 from chainrule.maths.loss import LOSSES
 from chainrule.plan import Plan, make_plan
@@ -90,9 +89,15 @@ def predictions(plan: Plan, dtype: str) -> Iterator[str]:
         yield digest(NativeEngine(plan, dtype, threads).raw(*state, X))
     engine = NativeEngine(plan, dtype, 2)
     yield digest(engine.raw(*state, X[::-1])[::-1])
-    yield digest(np.concatenate([engine.raw(*state, X[start : start + 7]) for start in range(0, count, 7)]))
+    yield digest(
+        np.concatenate([engine.raw(*state, X[start : start + 7]) for start in range(0, count, 7)])
+    )
     alone = [engine.raw(*state, X[row : row + 1])[0] for row in (0, 1, 13, 255, 256, 599)]
-    yield digest(together) if digest(*alone) == digest(*together[[0, 1, 13, 255, 256, 599]]) else "alone"
+    yield (
+        digest(together)
+        if digest(*alone) == digest(*together[[0, 1, 13, 255, 256, 599]])
+        else "alone"
+    )
 
 
 def each_member() -> Iterator[tuple[str, Plan]]:
@@ -121,7 +126,9 @@ def differing() -> Iterator[str]:
                 "gradient in prediction": [gradient(plan, dtype, n, False) for n in THREADS],
                 "predictions": list(predictions(plan, dtype)),
             }
-            yield from (f"{name} {dtype} {what}" for what, found in results.items() if len(set(found)) > 1)
+            yield from (
+                f"{name} {dtype} {what}" for what, found in results.items() if len(set(found)) > 1
+            )
     for name, plan in each_member():
         if len({trained(plan, "float32", threads) for threads in (1, 3)}) > 1:
             yield f"{name} threads"

@@ -58,7 +58,10 @@ def start(case: Case, dtype: str, nudge: int = 0) -> Buffers:
     random = np.random.default_rng(case.seed)
     weights = first.weights + 0.1 * random.normal(size=first.weights.size)
     running = first.running + random.uniform(size=first.running.size)
-    weights, running = weights.astype(np.float32).astype(dtype), running.astype(np.float32).astype(dtype)
+    weights, running = (
+        weights.astype(np.float32).astype(dtype),
+        running.astype(np.float32).astype(dtype),
+    )
     if nudge:
         size = np.finfo(dtype).eps * np.sqrt(longest_sum(case))
         shift = np.random.default_rng(nudge).uniform(-size, size, weights.size)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from chainrule.checks import AnyOf, Boolean, Each, Instance, Integer, NoneValue, OneOf, Real, Rule
+from chainrule.checks import AnyOf, Boolean, Integer, NoneValue, OneOf, Real, Rule
 from chainrule.engine import Rows
 from chainrule.errors import InvalidParameterError, ShapeError
 from chainrule.maths.activation import ACTIVATIONS
@@ -175,7 +175,8 @@ def field_value(
         return st.lists(st.integers(0, width - 1), min_size=1, max_size=20, unique=True).map(tuple)
     if name == "levels":
         return st.one_of(
-            st.integers(1, 30), st.lists(st.integers(1, 30), min_size=width, max_size=width).map(tuple)
+            st.integers(1, 30),
+            st.lists(st.integers(1, 30), min_size=width, max_size=width).map(tuple),
         )
     if name == "epsilon":
         return st.sampled_from([1e-5, 1e-3, 0.1])

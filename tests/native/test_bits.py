@@ -33,7 +33,11 @@ def test_a_set_that_is_not_there_is_refused() -> None:
     program = "from chainrule.engine import info; info()"
     environment = {**os.environ, "CHAINRULE_ISA": "v9"}
     result = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
     )
     assert result.returncode == 1
     assert "CHAINRULE_ISA names an instruction set" in result.stderr

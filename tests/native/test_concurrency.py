@@ -59,7 +59,9 @@ def test_predictions_at_once_with_different_weights() -> None:
     plan = PLANS["norms"]
     engine, X = NativeEngine(plan, "float64"), rows_of(plan, 300, "float64").X
     states = [NativeEngine(plan, "float64").buffers(seed) for seed in range(6)]
-    expected = [NativeEngine(plan, "float64").raw(s.weights, s.running, X).tobytes() for s in states]
+    expected = [
+        NativeEngine(plan, "float64").raw(s.weights, s.running, X).tobytes() for s in states
+    ]
 
     def work(place: int) -> Callable[[], bytes]:
         state = states[place]
@@ -116,7 +118,9 @@ def test_weights_that_are_read_only_are_not_compared_again() -> None:
     assert np.array_equal(engine.raw(state.weights, state.running, X), before)
 
 
-@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))])
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))]
+)
 def test_an_engine_can_be_copied(copied: Callable[[NativeEngine], NativeEngine]) -> None:
     plan = PLANS["norms"]
     engine, state = NativeEngine(plan, "float64", 2), first(plan, "float64")

@@ -62,7 +62,9 @@ def test_outputs_and_gradients(case: Case) -> None:
                 right = getattr(truth, name)
                 distance, own = apart(getattr(found, name), right), 0.0
                 if distance > TOLERANCES[dtype]:
-                    others = [evaluations(case, reference, training, nudge) for nudge in (0, *NUDGES)]
+                    others = [
+                        evaluations(case, reference, training, nudge) for nudge in (0, *NUDGES)
+                    ]
                     own = max(apart(getattr(other, name), right) for other in others)
                 assert_close(distance, dtype, own, name)
 

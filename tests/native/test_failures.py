@@ -95,7 +95,10 @@ TROUBLES = [
 def runs(trouble: Trouble, dtype: str) -> list[tuple[EpochResult, Buffers]]:
     """Return result and state of the reference engine and of the compiled one."""
     found: list[tuple[EpochResult, Buffers]] = []
-    for engine in (ReferenceEngine(trouble.plan, dtype), NativeEngine(trouble.plan, dtype, threads=2)):
+    for engine in (
+        ReferenceEngine(trouble.plan, dtype),
+        NativeEngine(trouble.plan, dtype, threads=2),
+    ):
         rows, buffers = rows_of(trouble.plan, COUNT, dtype), first(trouble.plan, dtype)
         with np.errstate(over="ignore"):
             trouble.spoil(rows, buffers)
@@ -130,7 +133,9 @@ def test_there_are_runs_that_fail_late_and_early() -> None:
     assert {0, 1, 3, 5, 9} <= {result.steps for result in results}
 
 
-@pytest.mark.parametrize("optimizer", [SGD(1e-33), Adam(1e-3), Momentum(1e-33)], ids=lambda o: o.name)
+@pytest.mark.parametrize(
+    "optimizer", [SGD(1e-33), Adam(1e-3), Momentum(1e-33)], ids=lambda o: o.name
+)
 @pytest.mark.parametrize("clip", [None, 1.0, "clip_value"])
 def test_a_gradient_whose_squares_overflow_is_still_finite(optimizer: Any, clip: Any) -> None:
     plan = linear(optimizer=optimizer, clip=clip)
@@ -143,7 +148,9 @@ def test_a_gradient_whose_squares_overflow_is_still_finite(optimizer: Any, clip:
 
 
 @pytest.mark.parametrize("value", [NOT_A_NUMBER, INFINITY])
-@pytest.mark.parametrize("plan", [NORMED_PLAN, small_plan(), PLANS["norms"]], ids=["bn", "small", "all"])
+@pytest.mark.parametrize(
+    "plan", [NORMED_PLAN, small_plan(), PLANS["norms"]], ids=["bn", "small", "all"]
+)
 def test_an_engine_goes_on_after_a_failure(plan: Plan, value: float) -> None:
     """Nothing of it stays behind, not even in the padding of a row."""
     rows, order = rows_of(plan, COUNT, "float64"), np.arange(COUNT)

@@ -67,7 +67,9 @@ LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 def test_a_layout_changes_nothing(layout: str) -> None:
     rows, X = rows_of(PLAN, COUNT, "float32"), LAYOUTS[layout]
     order, engine = np.arange(COUNT)[::-1], NativeEngine(PLAN, "float32", 2)
-    other = Rows(X(rows.X), X(rows.Y), None if rows.weights is None else X(rows.weights[:, None])[:, 0])
+    other = Rows(
+        X(rows.X), X(rows.Y), None if rows.weights is None else X(rows.weights[:, None])[:, 0]
+    )
     if layout == "a subclass":
         other = replace(other, weights=rows.weights)
     before = other.X.tobytes()
@@ -86,7 +88,9 @@ def test_one_row_many_times() -> None:
     engine, state = NativeEngine(PLAN, "float32"), first(PLAN, "float32")
     X = rows_of(PLAN, 1, "float32").X
     raw = engine.raw(state.weights, state.running, np.broadcast_to(X, (500, 9)))
-    assert np.array_equal(raw, np.broadcast_to(engine.raw(state.weights, state.running, X), raw.shape))
+    assert np.array_equal(
+        raw, np.broadcast_to(engine.raw(state.weights, state.running, X), raw.shape)
+    )
 
 
 def test_lists_and_whole_numbers_are_read() -> None:
@@ -115,8 +119,14 @@ def test_buffers_are_written_in_place_where_that_can_be() -> None:
     buffers = first(PLAN, "float32")
     arrays = (buffers.weights, *buffers.slots.values())
     engine.epoch(buffers, rows, np.arange(COUNT), 64, CLOCK)
-    assert all(a is b for a, b in zip(arrays, (buffers.weights, *buffers.slots.values()), strict=True))
-    for change in (read_only, lambda vector: vector.astype(np.float64), lambda v: strided(v[:, None])[:, 0]):
+    assert all(
+        a is b for a, b in zip(arrays, (buffers.weights, *buffers.slots.values()), strict=True)
+    )
+    for change in (
+        read_only,
+        lambda vector: vector.astype(np.float64),
+        lambda v: strided(v[:, None])[:, 0],
+    ):
         plain = first(PLAN, "float32")
         slots = {name: change(slot) for name, slot in plain.slots.items()}
         other = Buffers(change(plain.weights), slots, change(plain.running))
@@ -168,7 +178,7 @@ LIMITS = {
     "training": 4.0 + 0.5,  # weights, their transpose, two slots; activations and the rest
     "again": 0.05,
     "an epoch": 0.02,
-    "predictions": 0.05,
+    "predictions": 0.1,
     "predictions of columns": 0.3,
 }
 

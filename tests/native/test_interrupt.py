@@ -58,7 +58,9 @@ def assert_soon(work: Callable[[], Any]) -> None:
 @pytest.fixture
 def slow() -> NativeEngine:
     """Return an engine whose steps take long."""
-    network = nn.Sequential(nn.Dense(700, "relu"), nn.BatchNorm(), nn.Dense(700, "tanh"), nn.Dense(1))
+    network = nn.Sequential(
+        nn.Dense(700, "relu"), nn.BatchNorm(), nn.Dense(700, "tanh"), nn.Dense(1)
+    )
     return NativeEngine(make_plan(network, (300,), "squared_error", 1), "float64", threads=2)
 
 

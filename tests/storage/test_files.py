@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
 
-from chainrule.errors import ChainruleError, DataError, OutputExistsError
+from chainrule.errors import ChainruleError, DataError, InvalidParameterError, OutputExistsError
 from chainrule.files import atomic_write, readable_file, require_writable
 
 
@@ -172,3 +174,46 @@ def test_readable_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(DataError, match="not a regular file"):
         readable_file(tmp_path / "pipe", "table")
+
+
+def test_a_folder_is_told_once(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        readable_file(tmp_path, "table")
+    assert caught.value.what == "the table is a folder"
+
+
+def test_a_pipe_and_a_device_are_never_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path(os.devnull)):
+        with pytest.raises(ChainruleError, match="no regular file"):
+            atomic_write(path, "x", overwrite=True)
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+@pytest.mark.parametrize("path", [3, b"x", None])
+def test_what_is_no_path(path: Any) -> None:
+    with pytest.raises(InvalidParameterError, match="not a path"):
+        require_writable(path)
+    with pytest.raises(InvalidParameterError, match="not a path"):
+        readable_file(path, "table")
+
+
+def test_the_litter_of_a_killed_process_goes_with_the_next_write(tmp_path: Path) -> None:
+    program = (
+        "import os, sys\nfrom chainrule.files import atomic_write\n"
+        "atomic_write(sys.argv[1], lambda file: os.kill(os.getpid(), 9))"
+    )
+    for name in ("a", "b"):
+        subprocess.run([sys.executable, "-c", program, tmp_path / name])
+    (tmp_path / ".chainrule-other.tmp").touch()
+    assert len(list(tmp_path.iterdir())) == 3
+
+    def write(file: BinaryIO) -> None:
+        atomic_write(tmp_path / "a", "inner")  # the outer file belongs to a living process
+
+    with pytest.raises(OutputExistsError):
+        atomic_write(tmp_path / "a", write)
+    left = {entry.name for entry in tmp_path.iterdir()}
+    assert {"a", ".chainrule-other.tmp"} < left
+    assert [name for name in left if name.startswith(".chainrule-b-")]
+    assert len(left) == 3

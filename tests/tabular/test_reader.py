@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import random
+import time
 from pathlib import Path
 
 import duckdb
@@ -207,3 +208,22 @@ def test_random_bytes_never_escape_the_error_family(tmp_path: Path) -> None:
             continue
         assert all(len(column.values) == table.rows for column in table.columns)
         assert np.isfinite(table.rows)
+
+
+def test_many_columns(tmp_path: Path) -> None:
+    forms = {"number": "{}.5", "text": "w{}", "boolean": "true", "date": "2024-01-0{}", "empty": ""}
+    names = [f"{kind}_{number}" for number in range(60) for kind in forms]
+    lines = [
+        [form.format(row) for _ in range(60) for form in forms.values()] for row in range(1, 9)
+    ]
+    lines[3][250] = "NA"
+    text = "\n".join(",".join(cells) for cells in [names, *lines]) + "\n"
+    began = time.process_time()
+    table = read(tmp_path, text)
+    assert time.process_time() - began < 10
+    assert kinds(table) == {name: name.partition("_")[0] for name in names}
+    assert values(table, "number_7") == [row + 0.5 for row in range(1, 9)]
+    assert values(table, "text_59") == [f"w{row}" for row in range(1, 9)]
+    assert values(table, "date_0") == [19722.0 + row for row in range(1, 9)]
+    assert values(table, names[250])[3] is None
+    assert [note.partition(":")[0] for note in table.notes] == [names[250]]

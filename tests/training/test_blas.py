@@ -15,16 +15,19 @@ import chainrule as cr
 from chainrule import nn
 
 optimizer, width, columns, kind = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+epochs = 15 if optimizer == "lbfgs" else 3
 rng = np.random.default_rng(0)
-X = rng.standard_normal((1000, columns))
+X = rng.standard_normal((500, columns))
 y = np.sin(X[:, 0]) + X[:, 1]
 if kind == "train":
     net = nn.Sequential(nn.Dense(width, "tanh"), nn.Dense(width, "tanh"), nn.Dense(1))
-    run = cr.train(net, X, y, "squared_error", optimizer=optimizer, epochs=4, batch_size=250)
+    told = {"optimizer": optimizer, "epochs": epochs, "batch_size": 250, "dtype": "float64"}
+    run = cr.train(net, X, y, loss="squared_error", **told)
     content = run.model.weights.tobytes()
 else:
     from chainrule.estimators import MLPRegressor
-    fitted = MLPRegressor((width, width), solver="lbfgs", max_iter=4, random_state=0).fit(X, y)
+    fitted = MLPRegressor(hidden_layer_sizes=(width, width), solver="lbfgs", max_iter=epochs)
+    fitted.set_params(random_state=0).fit(X, y)
     content = b"".join(part.tobytes() for part in fitted.coefs_)
 print(hashlib.blake2b(content, digest_size=8).hexdigest())
 """

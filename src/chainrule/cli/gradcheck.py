@@ -11,7 +11,11 @@ from chainrule.cli.options import debug_option, json_option
 
 __all__ = ["command"]
 
-METHODS = {"complex": "complex step", "central": "central difference"}
+METHODS = {
+    "complex": "complex step",
+    "central": "central difference",
+    "compiled": "reference engine",
+}
 MOST_FAILURES = 20
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,6 +11,7 @@ import click
 
 __all__ = [
     "PATH",
+    "Finite",
     "Member",
     "Widths",
     "debug_option",
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 else:  # older versions of click know no type arguments
     _NameType = _WidthsType = click.ParamType
 
+WIDEST = 2**31 - 1
+"""The most units of one layer. Memory ends long before."""
 PATH = click.Path(path_type=Path, readable=False)
 """A path as it is given; what is wrong with it is said where it is opened."""
 
@@ -94,6 +98,16 @@ def _without_where(error: Any) -> dict[str, str]:
     return {key: text for key, text in error.parts().items() if key != "where"}
 
 
+class Finite(click.FloatRange):
+    """A range of numbers that leaves out nan and inf, which compare as inside of many ranges."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number", param, ctx)
+        return number
+
+
 class Widths(_WidthsType):
     """Widths of hidden layers: `64,32`, or `none`."""
 
@@ -113,6 +127,8 @@ class Widths(_WidthsType):
             widths = tuple(int(part) for part in str(value).split(","))
         except ValueError:
             widths = (0,)
+        if max(widths) > WIDEST:
+            self.fail(f"a layer cannot be wider than {WIDEST:,} units", param, ctx)
         if min(widths) < 1:
             self.fail(f"{value!r} is not a list of widths such as 64,32, nor none", param, ctx)
         return widths

@@ -9,14 +9,22 @@ from typing import Any, TypeVar
 import click
 
 from chainrule.cli.group import VERBS
-from chainrule.cli.options import PATH, Member, Widths, debug_option, force_option, json_option
+from chainrule.cli.options import (
+    PATH,
+    Finite,
+    Member,
+    Widths,
+    debug_option,
+    force_option,
+    json_option,
+)
 
 __all__ = ["command", "option"]
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
-SHARE = click.FloatRange(0, 1, max_open=True)
-POSITIVE = click.FloatRange(0, min_open=True)
+SHARE = Finite(0, 1, max_open=True)
+POSITIVE = Finite(0, min_open=True)
 COUNT = click.IntRange(1)
 EPILOG = "The names of activations, losses, optimizers and schedules: chainrule list"
 
@@ -95,18 +103,21 @@ def command(
     require_outputs({"DATA": data}, results, force)
     require_ending("--history", history, (".csv", ".json"))
     require_ending("--report", report, (".html", ".htm"))
-    _require_checkpoint(data, checkpoint, resume)
+    others = {"DATA": data, **{name: path for name, path in results.items() if path is not None}}
+    _require_checkpoint(others, checkpoint, resume)
     settings = Settings(patience=patience or None, **chosen)
     outputs = Outputs(out, history, report, Checkpoints(checkpoint, resume), as_json)
     run_training(data, settings, Screen(as_json), outputs)
 
 
-def _require_checkpoint(data: Path, checkpoint: Path | None, resume: Path | None) -> None:
+def _require_checkpoint(
+    others: dict[str, Path], checkpoint: Path | None, resume: Path | None
+) -> None:
     from chainrule.cli.training import require_outputs
     from chainrule.errors import OutputExistsError
 
     try:
-        require_outputs({"DATA": data}, {"--checkpoint": checkpoint}, force=checkpoint == resume)
+        require_outputs(others, {"--checkpoint": checkpoint}, force=checkpoint == resume)
     except OutputExistsError as error:
         error.do = f"choose another name, or go on from it: --resume {checkpoint}"
         raise

@@ -8,8 +8,8 @@ b) A pass over the data is one call without the GIL. What depends on the step (r
    dropout factors) is worked out before the call, so no Python runs per step.
 c) The state after a pass that met a number that is not finite is the state before the bad step, as
    in the reference engine: the pass is repeated up to there, which gives the same bits.
-d) The buffers change in one indivisible moment at the end of a pass. Whatever ends it before, Ctrl-C
-   or an exception, leaves them as they were.
+d) The buffers change in one indivisible moment at the end of a pass. Whatever ends it before
+   leaves them as they were.
 e) One object may be used by many threads. Each pass has a compiled engine of its own, which the
    next one takes over; predictions share one as long as they want the same weights.
 """
@@ -43,7 +43,7 @@ __all__ = [
     "reason_for_reference",
 ]
 
-_FLOPS_FOR_TEAM = 2_000_000
+_FLOPS_FOR_TEAM = 4_000_000
 """Below so many FLOPs a step one thread is faster than two that meet twice."""
 _FLOPS_PER_PREDICTION = 1_000_000_000
 """About so many FLOPs are predicted between two chances for Ctrl-C."""
@@ -58,7 +58,7 @@ def load_binary() -> tuple[ModuleType | None, str]:
         from chainrule.engine import _engine
     except ImportError as error:
         return None, f"the compiled engine is not installed ({error})"
-    if _engine.VERSION != __version__:
+    if __version__ != _engine.VERSION:
         return None, (
             f"the compiled engine is of version {_engine.VERSION}, the package of {__version__}; "
             "reinstall chainrule"
@@ -104,7 +104,7 @@ def default_threads() -> int:
     if stated:
         if not stated.isdecimal() or int(stated) < 1:
             raise InvalidParameterError(
-                "CHAINRULE_THREADS is not a number of threads", expected="1 or more", got=repr(stated)
+                "CHAINRULE_THREADS is no number of threads", expected="1 or more", got=repr(stated)
             )
         return int(stated)
     if hasattr(os, "sched_getaffinity"):
@@ -250,7 +250,9 @@ class NativeEngine(ReferenceEngine):
             return self._predict_part(engine, X, raw)
         return all(
             self._predict_part(
-                engine, X[start : start + self._rows_at_once], raw[start : start + self._rows_at_once]
+                engine,
+                X[start : start + self._rows_at_once],
+                raw[start : start + self._rows_at_once],
             )
             for start in range(0, len(X), self._rows_at_once)
         )
@@ -300,7 +302,12 @@ class NativeEngine(ReferenceEngine):
         weights = self._home(buffers.weights, size)
         slots = {name: self._home(buffers.slots[name], size) for name in self.plan.optimizer.slots}
         running = self._home(buffers.running, self.plan.running.size)
-        state = {"weights": weights, "slots": slots, "running": running, "step": buffers.step + steps}
+        state = {
+            "weights": weights,
+            "slots": slots,
+            "running": running,
+            "step": buffers.step + steps,
+        }
         addresses = [address(vector) for vector in (weights, *slots.values())]
         engine.export_state(addresses, address(running), vars(buffers), state)
 
@@ -315,7 +322,9 @@ class NativeEngine(ReferenceEngine):
         """Return objective and gradient of all rows as one batch, without the tensors between."""
         if not len(rows):
             return super().gradient(buffers, rows, clock, training)
-        call = Call(self.plan, self.dtype, rows, np.arange(len(rows)), len(rows), clock, buffers.step)
+        call = Call(
+            self.plan, self.dtype, rows, np.arange(len(rows)), len(rows), clock, buffers.step
+        )
         flat = np.empty(self.plan.parameters.size, self.dtype)
         raw = np.empty((len(rows), self._raw_width), self.dtype)
         running = self._zeros()

@@ -1,4 +1,4 @@
-"""One pass over the data as the compiled engine reads it: checked arrays, and numbers of each step."""
+"""One pass over the data as the compiled engine reads it: checked arrays, numbers of steps."""
 
 from __future__ import annotations
 
@@ -32,7 +32,12 @@ def require_vector(vector: np.ndarray, size: int, dtype: np.dtype, what: str) ->
         It is not of the size that the plan says.
     """
     if vector.shape != (size,):
-        raise ShapeError("a vector does not fit the plan", where=what, expected=str((size,)), got=str(vector.shape))
+        raise ShapeError(
+            "a vector does not fit the plan",
+            where=what,
+            expected=str((size,)),
+            got=str(vector.shape),
+        )
     if vector.dtype == dtype and vector.flags.c_contiguous and vector.flags.aligned:
         return vector
     return np.require(vector, dtype, ["C", "A"])
@@ -112,7 +117,9 @@ class Call:
                     got=str(size),
                 )
         if not len(order):
-            raise DataError("there is nothing to train on", where="order", expected="at least one row")
+            raise DataError(
+                "there is nothing to train on", where="order", expected="at least one row"
+            )
         if order.min() < 0 or order.max() >= rows:
             raise DataError(
                 "the order of rows names one that does not exist",
@@ -121,7 +128,9 @@ class Call:
                 got=f"{order.min()} to {order.max()}",
             )
         if batch_size < 1:
-            raise InvalidParameterError("batch_size is not allowed", expected="1 or more", got=str(batch_size))
+            raise InvalidParameterError(
+                "batch_size is not allowed", expected="1 or more", got=str(batch_size)
+            )
 
     def _set_per_step(self) -> None:
         """Work out rates, decays, noise factors and changing optimizer numbers of every step."""
@@ -140,9 +149,7 @@ class Call:
             schedule = op.parameters().get("schedule")
             if schedule is not None:
                 self.factors[:, position] = [schedule.factor(step, total) for step in span]
-        numbers: Callable[[int], list[float]] | None = getattr(
-            plan.optimizer, "step_numbers", None
-        )
+        numbers: Callable[[int], list[float]] | None = getattr(plan.optimizer, "step_numbers", None)
         self.numbers = (
             None if numbers is None else np.array([numbers(step + 1) for step in span], float)
         )
@@ -172,7 +179,7 @@ class Call:
         }
 
     def run(self, binary: Any, threads: int, pulse: Pulse | None) -> tuple[int, bool]:
-        """Do the pass; return the number of steps done, and whether all category codes were good."""
+        """Do the pass; return the steps done, and whether all category codes were good."""
         steps = self.steps
         ask = None if pulse is None else (lambda done: pulse(done, steps))
         done, self.finite, self.intact, bad_code = binary.train(self.fields, threads, ask)
@@ -184,7 +191,7 @@ class Call:
         return Call(plan, dtype, rows, self.order[: steps * self.batch], batch, clock, step)
 
     def result(self, steps: int, failed: bool) -> EpochResult:
-        """Return the numbers of the steps that count; those of the failed step if it was the first."""
+        """Return the numbers of the steps that count, or of the first step if that one failed."""
         used = max(steps, 1)
         rate = float(self.rates[min(steps, self.steps - 1) if failed else used - 1])
         objectives, complete = self.objectives[:steps], steps == self.steps and not failed

@@ -141,7 +141,9 @@ class ReferenceEngine:
     def gradient(
         self, buffers: Buffers, rows: Rows, clock: Clock, training: bool = True
     ) -> Evaluation:
-        """Return objective and gradient of all rows as one batch; the tensors between may be left out.
+        """Return objective and gradient of all rows as one batch.
+
+        An engine may leave out the tensors between.
 
         Parameters
         ----------

@@ -37,7 +37,8 @@ class CheckRow:
     group: str
     name: str
     method: str
-    """"complex", "central", or "" if the case could not be evaluated."""
+    """"complex", "central", "compiled" (against the reference engine), or "" if the case could not
+    be evaluated."""
     error: float
     tolerance: float
     passed: bool

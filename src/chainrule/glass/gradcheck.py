@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from chainrule.checks import shown
+from chainrule.checks import Boolean, Integer, OneOf, check_parameters, shown
 from chainrule.engine.protocol import Rows
 from chainrule.errors import (
     DataError,
@@ -34,6 +35,7 @@ from chainrule.plan.plan import Plan, make_plan
 __all__ = ["GradcheckReport", "check_plan", "choose_method", "gradcheck"]
 
 _ATTEMPTS = 4
+_RULES = {"training": Boolean(), "full": Boolean(), "seed": Integer()}
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ def gradcheck(
     full: bool = False,
     seed: int = 0,
     method: str = "auto",
-    weights: np.ndarray | None = None,
+    weights: object = None,
 ) -> GradcheckReport:
     r"""Compare the gradient of a network with the derivative of the objective that it reports.
 
@@ -194,7 +196,9 @@ def gradcheck(
     Raises
     ------
     ShapeError, DataError, TargetError
-        The data does not fit the network or the loss.
+        The data does not fit the network or the loss, or is no real number.
+    InvalidParameterError
+        A setting is of the wrong type, or names nothing.
     UsageError
         A complex step is asked for, and a formula does not hold for complex numbers.
 
@@ -212,6 +216,7 @@ def gradcheck(
     >>> report.passed, report.method, report.error < 1e-11
     (True, 'complex', True)
     """
+    check_parameters(_RULES, {"training": training, "full": full, "seed": seed}, str)
     record, layer = LOSSES.make(loss), LAYERS.make(network)
     inputs = _inputs(X)
     Y = record.encode(y, _targets(layer, inputs.shape[1:], record))
@@ -251,16 +256,14 @@ def check_plan(
 def choose_method(plan: Plan, method: str = "auto") -> Method:
     """Return the method for a plan: complex step where every formula holds for complex numbers."""
     rough = not_analytic(plan)
-    if method == "auto":
-        return "central" if rough else "complex"
-    if method == "central":
-        return "central"
-    if method != "complex":
+    if not OneOf(("auto", "central", "complex")).accepts(method):
         raise InvalidParameterError(
             "this is not a method of gradient checking",
             expected="'auto', 'complex' or 'central'",
             got=shown(method),
         )
+    if method == "central" or (method == "auto" and rough):
+        return "central"
     if rough:
         raise UsageError(
             "the complex step needs formulas that hold for complex numbers",
@@ -282,10 +285,7 @@ def _demand_finite(point: NetworkPoint) -> None:
 
 
 def _inputs(X: object) -> np.ndarray:
-    try:
-        array = np.asarray(X, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise DataError("X is not an array of numbers", where="X", got=shown(X)) from None
+    array = _real_array(X, "X")
     if array.ndim not in (2, 3) or array.size == 0:
         raise ShapeError(
             "X is neither a table nor sequences",
@@ -299,6 +299,33 @@ def _inputs(X: object) -> np.ndarray:
     return array
 
 
+def _real_array(values: object, where: str) -> np.ndarray:
+    """Return a float64 array, or raise `DataError`: only real numbers become real numbers."""
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind in "biuf" or (
+            array.dtype.kind == "O" and all(_is_real(value) for value in array.flat)
+        ):
+            return array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise DataError(
+        f"{where} is not an array of real numbers",
+        where=where,
+        expected="rows of one length, of finite real numbers",
+        got=shown(values),
+    )
+
+
+def _is_real(value: object) -> bool:
+    # NumPy registers its durations as whole numbers.
+    if isinstance(value, np.timedelta64):
+        return False
+    # A decimal number is a Number that is neither Real nor Complex.
+    real = isinstance(value, numbers.Real) or not isinstance(value, numbers.Complex)
+    return real and isinstance(value, numbers.Number)
+
+
 def _targets(layer: Layer, sample_shape: tuple[int, ...], loss: Loss) -> int | None:
     """Return the number of target columns that the network's output was made for, if any."""
     width = build_graph(layer, sample_shape).output.shape[-1].size or 0
@@ -308,7 +335,7 @@ def _targets(layer: Layer, sample_shape: tuple[int, ...], loss: Loss) -> int | N
 def _row_weights(sample_weight: object, rows: int) -> np.ndarray | None:
     if sample_weight is None:
         return None
-    weights = np.asarray(sample_weight, dtype=np.float64)
+    weights = _real_array(sample_weight, "sample_weight")
     if weights.shape != (rows,):
         raise ShapeError(
             "one weight is needed for each row",
@@ -325,8 +352,8 @@ def _row_weights(sample_weight: object, rows: int) -> np.ndarray | None:
     return weights
 
 
-def _flat_weights(weights: np.ndarray, size: int) -> np.ndarray:
-    flat = np.asarray(weights, dtype=np.float64)
+def _flat_weights(weights: object, size: int) -> np.ndarray:
+    flat = _real_array(weights, "weights")
     if flat.shape != (size,):
         raise ShapeError(
             "the weights do not fit the network",

@@ -8,7 +8,8 @@ a) The cases are products of the registries and name no member. A layer, an acti
 b) Structure is found by what layers declare: a layer with a field `layers` is a way to connect
    (residual, dense, parallel, ...), a `transparent` layer is one that may stand between a dense
    layer and its activation (a norm, a dropout, a scale).
-c) There is no list of exceptions. A case that cannot be evaluated has failed.
+c) A spread of the networks runs on the compiled engine too, and must give the same gradient.
+d) There is no list of exceptions. A case that cannot be evaluated has failed.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ import numpy as np
 
 from chainrule.errors import ShapeError
 from chainrule.glass.cases import Case, CheckRow, NetworkCase, OpCase
+from chainrule.glass.compiled import CompiledCase, runs_compiled
 from chainrule.glass.op_point import sample_inputs
 from chainrule.maths.activation import ACTIVATIONS
 from chainrule.maths.initialiser import INITIALISERS
-from chainrule.maths.loss import LOSSES, Loss
+from chainrule.maths.loss import LOSSES, Loss, Reduction
 from chainrule.maths.penalty import PENALTIES
 from chainrule.nn.combine import Sequential
 from chainrule.nn.dense import Activation, Dense
@@ -37,11 +39,18 @@ from chainrule.registry import Registry
 __all__ = ["LawReport", "check", "combinations", "run_laws"]
 
 SEQUENCE = (3, 4)
+COMPILED_SPREAD = 9
+"""Each ninth network runs on the compiled engine too."""
 
 
 def combinations() -> Iterator[Case]:
     """Yield every case, from the registries alone."""
     yield from _operations()
+    yield from _networks()
+    yield from _on_the_compiled_engine()
+
+
+def _networks() -> Iterator[NetworkCase]:
     yield from _layers_with_losses()
     yield from _activations_with_norms_and_skips()
     yield from _penalties_on_layers()
@@ -123,11 +132,12 @@ def run_laws(
     Returns
     -------
     LawReport
-        `rows`: one `CheckRow` a case, with `group`, `name`, `method` ("complex", "central", or ""
-        if it could not be evaluated), `error`, `tolerance`, `passed`, `where` (worst tensor, or
-        the exception), `gradient_norm` and `corners`. `passed`, `failures`, `groups()` (rows by
-        group), `worst()` (row by method), `seconds`, and `to_dict()` with keys passed, cases,
-        failed, seconds, groups {name: {cases, failed}}, worst {method: row}, rows [row].
+        `rows`: one `CheckRow` a case, with `group`, `name`, `method` ("complex", "central",
+        "compiled", or "" if it could not be evaluated), `error`, `tolerance`, `passed`,
+        `where` (worst tensor, or the exception), `gradient_norm` and `corners`. `passed`,
+        `failures`, `groups()` (rows by group), `worst()` (row by method), `seconds`, and
+        `to_dict()` with keys passed, cases, failed, seconds, groups {name: {cases, failed}},
+        worst {method: row}, rows [row].
 
     Example
     -------
@@ -171,12 +181,12 @@ def _operations() -> Iterator[Case]:
             yield OpCase(op, training=False, sequence=True)
 
 
-def _layers_with_losses() -> Iterator[Case]:
+def _layers_with_losses() -> Iterator[NetworkCase]:
     for layer, loss in itertools.product(_examples(LAYERS), _examples(LOSSES)):
         yield NetworkCase("layer x loss", layer, loss)
 
 
-def _activations_with_norms_and_skips() -> Iterator[Case]:
+def _activations_with_norms_and_skips() -> Iterator[NetworkCase]:
     loss = _plain_loss()
     between: list[tuple[Layer, ...]] = [()]
     between.extend((layer,) for layer in _first_examples(LAYERS) if layer.transparent)
@@ -188,15 +198,15 @@ def _activations_with_norms_and_skips() -> Iterator[Case]:
             yield NetworkCase("activation x norm x skip", layer, loss)
 
 
-def _penalties_on_layers() -> Iterator[Case]:
+def _penalties_on_layers() -> Iterator[NetworkCase]:
     losses = itertools.cycle(_first_examples(LOSSES))
     for penalty, layer in itertools.product(_examples(PENALTIES), _first_examples(LAYERS)):
         yield NetworkCase("penalty x layer", layer, next(losses), penalties=(penalty,))
 
 
-def _penalties_with_settings() -> Iterator[Case]:
+def _penalties_with_settings() -> Iterator[NetworkCase]:
     losses = itertools.cycle(_first_examples(LOSSES))
-    choices = [("mean", True), ("sum", False), ("sum", True)]
+    choices: list[tuple[Reduction, bool]] = [("mean", True), ("sum", False), ("sum", True)]
     for penalty, (reduction, weighted) in itertools.product(_examples(PENALTIES), choices):
         yield NetworkCase(
             "penalty x reduction x weights",
@@ -208,7 +218,7 @@ def _penalties_with_settings() -> Iterator[Case]:
         )
 
 
-def _settings() -> Iterator[Case]:
+def _settings() -> Iterator[NetworkCase]:
     losses = _examples(LOSSES)
     pairs = [
         *zip(_examples(LAYERS), itertools.cycle(losses), strict=False),
@@ -226,14 +236,12 @@ def _settings() -> Iterator[Case]:
         )
 
 
-def _sequences() -> Iterator[Case]:
+def _sequences() -> Iterator[NetworkCase]:
     loss = _plain_loss()
     for layer in _examples(LAYERS):
         if len(layer.sample_shape()) == 1 and _builds(layer, SEQUENCE):
             for training in (True, False):
-                yield NetworkCase(
-                    "sequence", layer, loss, sample_shape=SEQUENCE, training=training
-                )
+                yield NetworkCase("sequence", layer, loss, sample_shape=SEQUENCE, training=training)
 
 
 def _builds(layer: Layer, sample_shape: tuple[int, ...]) -> bool:
@@ -244,10 +252,16 @@ def _builds(layer: Layer, sample_shape: tuple[int, ...]) -> bool:
     return True
 
 
-def _initialisers() -> Iterator[Case]:
+def _initialisers() -> Iterator[NetworkCase]:
     loss = _plain_loss()
     for record, activation in zip(
         _examples(INITIALISERS), itertools.cycle(_first_examples(ACTIVATIONS)), strict=False
     ):
         layer = Sequential(Dense(4, activation, initialiser=record), Dense(3, initialiser=record))
         yield NetworkCase("initialiser", layer, loss)
+
+
+def _on_the_compiled_engine() -> Iterator[Case]:
+    for case in itertools.islice(_networks(), 0, None, COMPILED_SPREAD):
+        if runs_compiled(case):
+            yield CompiledCase(case)

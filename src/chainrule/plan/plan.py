@@ -311,9 +311,7 @@ def _check_output(graph: Graph, loss: Loss, targets: int) -> None:
         )
 
 
-def _checked_groups(
-    groups: object, parameters: tuple[Parameter, ...]
-) -> tuple[Group, ...]:
+def _checked_groups(groups: object, parameters: tuple[Parameter, ...]) -> tuple[Group, ...]:
     names = [parameter.name for parameter in parameters]
     if not isinstance(groups, (tuple, list)):
         raise InvalidParameterError(

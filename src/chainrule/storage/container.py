@@ -24,8 +24,9 @@ import numpy as np
 from chainrule.checks import shown
 from chainrule.errors import FileFormatError
 from chainrule.storage.strict_json import read_json
+from chainrule.training.checkpoint import FORMAT as CHECKPOINT
 
-__all__ = ["MAX_HEADER", "Container", "read_container", "write_container"]
+__all__ = ["MAX_HEADER", "Container", "checkpoint_instead", "read_container", "write_container"]
 
 MAX_HEADER = 16_000_000
 """Bytes of header. The format allows 100 MB, which no network needs and parsing pays for."""
@@ -124,7 +125,20 @@ def _split(content: bytes, where: str) -> tuple[dict[str, Any], memoryview]:
     return read_json(header, f"{where}, header"), memoryview(content)[_PREFIX + length :]
 
 
+def checkpoint_instead(where: str) -> FileFormatError:
+    """Return the error for a checkpoint where a model should be."""
+    return FileFormatError(
+        "this is the checkpoint of a run, not a model",
+        where=where,
+        do="go on from it with resume=: a finished run gives its model at once",
+    )
+
+
 def _document(metadata: object, where: str) -> dict[str, Any]:
+    if isinstance(metadata, dict) and set(metadata) > {_KEY}:
+        stated = metadata[_KEY]
+        if isinstance(stated, str) and f'"format": "{CHECKPOINT}"' in stated[:200]:
+            raise checkpoint_instead(where)
     if not isinstance(metadata, dict) or set(metadata) != {_KEY}:
         raise FileFormatError(
             "this safetensors file is not a Chainrule model",

@@ -29,6 +29,7 @@ from chainrule.nn.graph import Tensor
 from chainrule.nn.layer import LAYERS, Layer
 from chainrule.plan import GROUPS, Plan, make_plan
 from chainrule.registry import to_document
+from chainrule.storage.container import checkpoint_instead
 from chainrule.training.checkpoint import FORMAT as CHECKPOINT
 
 __all__ = [
@@ -97,11 +98,7 @@ def require_document(document: Mapping[str, Any], where: str) -> None:
         Another format, a newer version, a key too many or too few.
     """
     if document.get("format") == CHECKPOINT:
-        raise FileFormatError(
-            "this is the checkpoint of a run, not a model",
-            where=where,
-            do="go on from it with resume=: a finished run gives its model at once",
-        )
+        raise checkpoint_instead(where)
     if document.get("format") != FORMAT:
         raise FileFormatError(
             "the document is not that of a Chainrule model",

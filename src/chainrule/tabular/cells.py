@@ -13,9 +13,8 @@ d) Dates are ISO 8601 (`2024-02-29`, `2024-02-29 13:45:00`) and become days sinc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from chainrule.tabular.table import Kind
 
@@ -55,24 +54,25 @@ def _tests(cell: str) -> dict[str, str]:
     }
 
 
-def profile_query(cells: Mapping[str, Kind | None]) -> str:
-    """Return the SQL that counts, for each column, the cells of each kind: a struct per column.
+def profile_query(cells: Sequence[str], stated: Kind | None) -> str:
+    """Return the SQL that counts the cells of each kind: rows of (place in `cells`, kind, count).
 
     Parameters
     ----------
-    cells : mapping of column to kind
-        The kind that a typed file states (only NaN is left to look for), or None.
+    cells : sequence of str
+        Columns of the table `cells`.
+    stated : kind, optional
+        The kind that a typed file states for all of them (only NaN is left to look for).
     """
-    codes, structs = [], []
-    for cell, stated in cells.items():
-        tests = {"word": f"{cell} = 'nan'", stated: "true"} if stated else _tests(cell)
-        # Each cell stops at the first test that holds; no cell passes two of them.
-        cases = " ".join(f"WHEN {test} THEN '{kind}'" for kind, test in tests.items())
-        codes.append(f"CASE WHEN {cell} IS NULL THEN NULL {cases} ELSE 'text' END AS {cell}")
-        counted = [kind for kind in tests if kind != "text"]
-        counts = ", ".join(f"'{kind}': count(*) FILTER ({cell} = '{kind}')" for kind in counted)
-        structs.append(f"{{'filled': count({cell}), {counts}}}")
-    return f"SELECT {', '.join(structs)} FROM (SELECT {', '.join(codes)} FROM cells)"
+    tests = {"word": "cell = 'nan'", stated: "true"} if stated else _tests("cell")
+    # Each cell stops at the first test that holds; no cell passes two of them.
+    cases = " ".join(f"WHEN {test} THEN '{kind}'" for kind, test in tests.items())
+    # One expression for all columns: with one for each, planning takes the square of their number.
+    long = f"SELECT unnest([{', '.join(cells)}]) AS cell, unnest(range({len(cells)})) AS place"
+    return (
+        f"SELECT place, CASE {cases} ELSE 'text' END AS kind, count(*) "
+        f"FROM ({long} FROM cells) WHERE cell IS NOT NULL GROUP BY place, kind"
+    )
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,10 @@ class Profile:
     word: int = 0
 
     @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Profile:
-        """Read the struct that `profile_query` gives."""
-        return cls(**{name: int(count) for name, count in row.items()})
+    def from_counts(cls, counts: Mapping[str, int]) -> Profile:
+        """Read the counts by kind that `profile_query` gives."""
+        told = {kind: count for kind, count in counts.items() if kind != "text"}
+        return cls(sum(counts.values()), **told)
 
     def kind(self) -> Kind:
         """Return the one kind that all filled cells share."""

@@ -99,7 +99,9 @@ def _column(name: str, values: np.ndarray, expected: Kind) -> Column:
 def _of_objects(name: str, values: np.ndarray) -> tuple[Kind, np.ndarray]:
     """Return a column of Python objects as values of the one kind that they share."""
     cells = [_cell(value) for value in values.tolist()]
-    kinds = {_kind(cell): row for row, cell in enumerate(cells) if cell is not None}
+    kinds: dict[Kind | None, int] = {
+        _kind(cell): row for row, cell in enumerate(cells) if cell is not None
+    }
     if len(kinds) > 1 or None in kinds:
         row = max(kinds.values())
         raise DataError(

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.checks import shown
 from chainrule.errors import DataError, MissingExtraError
 from chainrule.files import readable_file
 from chainrule.tabular.cells import (
@@ -92,6 +93,8 @@ def read_table(path: str | os.PathLike[str], expected: Mapping[str, Kind] | None
     duckdb = _duckdb()
     with duckdb.connect(":memory:", config=_SETTINGS) as connection:
         try:
+            # The search for common parts of expressions takes the square of the number of columns.
+            connection.execute("SET disabled_optimizers = 'common_subexpressions'")
             cells = _load(connection, path)
             return _columns(cells, expected)
         except duckdb.Error as error:
@@ -244,25 +247,48 @@ def _columns(cells: _Cells, expected: Mapping[str, Kind] | None) -> Table:
     for name in names:
         if name not in cells.names:
             raise missing_column(name, cells.names, str(cells.path))
+    numbers = {name: number for number, name in enumerate(cells.names)}
+    places = {name: f"c{numbers[name]}" for name in names}
+    stated: dict[str, Kind | None] = {
+        cell: cells.kinds.get(name) if expected is None else None for name, cell in places.items()
+    }
+    profiles = _profiles(cells, stated)
+    found: list[tuple[str, str, Kind, Profile]] = []
+    for name, cell in places.items():
+        wanted = stated[cell] if expected is None else expected[name]
+        profile = profiles[cell]
+        found.append((name, cell, wanted if wanted and profile.filled else profile.kind(), profile))
+    columns: list[Column] = []
     notes = list(cells.notes)
-    columns = []
-    places = [f"c{cells.names.index(name)}" for name in names]
-    stated: list[Kind | None] = [
-        cells.kinds.get(name) if expected is None else None for name in names
-    ]
-    profiles = _profiles(cells, dict(zip(places, stated, strict=True)))
-    for name, cell, profile, told in zip(names, places, profiles, stated, strict=True):
-        wanted = told if expected is None else expected[name]
-        kind = wanted if wanted and profile.filled else profile.kind()
-        if not profile.fits(kind):
-            _require_kind(cells, name, cell, kind)
-        notes.extend(_notes(cells, name, cell, kind, profile))
-        columns.append(_column(cells, name, cell, kind))
+    for start in range(0, len(found), _TOGETHER):
+        group = found[start : start + _TOGETHER]
+        for name, cell, kind, profile in group:
+            if not profile.fits(kind):
+                _require_kind(cells, name, cell, kind)
+        fetched = _fetch(cells, {cell: kind for _, cell, kind, _ in group})
+        for name, cell, kind, profile in group:
+            column = _column(cells, name, cell, kind, fetched[cell])
+            notes.extend(_notes(cells, cell, column, profile))
+            columns.append(column)
     return Table(tuple(columns), str(cells.path), tuple(notes))
 
 
-def _profiles(cells: _Cells, stated: Mapping[str, Kind | None]) -> list[Profile]:
-    return [Profile.from_row(row) for row in cells.ask(profile_query(stated)).fetchone()]
+_TOGETHER = 16
+"""Columns that one query converts: each query has a price that grows with all columns."""
+
+
+def _profiles(cells: _Cells, stated: Mapping[str, Kind | None]) -> dict[str, Profile]:
+    counts: dict[str, dict[str, int]] = {cell: {} for cell in stated}
+    for kind in dict.fromkeys(stated.values()):
+        members = [cell for cell in stated if stated[cell] == kind]
+        for place, found, count in cells.ask(profile_query(members, kind)).fetchall():
+            counts[members[place]][found] = count
+    return {cell: Profile.from_counts(found) for cell, found in counts.items()}
+
+
+def _fetch(cells: _Cells, kinds: Mapping[str, Kind]) -> Mapping[str, Any]:
+    values = ", ".join(f"{conversion(cell, kind)} AS {cell}" for cell, kind in kinds.items())
+    return cells.ask(f"SELECT {values} FROM cells").fetchnumpy()
 
 
 def _require_kind(cells: _Cells, name: str, cell: str, kind: Kind) -> None:
@@ -286,13 +312,14 @@ def _first(cells: _Cells, cell: str, condition: str) -> tuple[str, str] | None:
     return None if found is None else (cells.place(found[0]), found[1])
 
 
-def _notes(cells: _Cells, name: str, cell: str, kind: Kind, profile: Profile) -> list[str]:
+def _notes(cells: _Cells, cell: str, column: Column, profile: Profile) -> list[str]:
+    name, kind = column.name, column.kind
     if kind not in ("text", "empty") and profile.word:
         listed = ", ".join(f"'{word}'" for word in MISSING_WORDS)
         found = cells.ask(f"SELECT DISTINCT {cell} FROM cells WHERE lower({cell}) IN ({listed})")
         words = ", ".join(sorted(repr(word) for (word,) in found.fetchall()))
         return [f"{name}: {profile.word:,} cells hold {words}, read as missing"]
-    if kind == "text" and (comma := _decimal_comma(cells, cell)):
+    if kind == "text" and (comma := _decimal_comma(cells, cell, column.values)):
         return [
             f"{name}: {comma[1]!r} ({comma[0]}) has a decimal comma: read as text; {_WITH_POINT}"
         ]
@@ -308,11 +335,11 @@ def _notes(cells: _Cells, name: str, cell: str, kind: Kind, profile: Profile) ->
 _WITH_POINT = "write such numbers with a point, 3.5 and not 3,5"
 
 
-def _decimal_comma(cells: _Cells, cell: str) -> tuple[str, str] | None:
+def _decimal_comma(cells: _Cells, cell: str, values: np.ndarray) -> tuple[str, str] | None:
     """Return place and text of the first decimal comma, if all filled cells are such numbers."""
     number = f"({DECIMAL_COMMA}|[+-]?[0-9]+)"
-    first = _first(cells, cell, f"{cell} IS NOT NULL")  # most text ends the search here
-    if first is None or not re.fullmatch(number, first[1]):
+    first = next((value for value in values if value is not None), None)
+    if first is None or not re.fullmatch(number, first):  # most text ends the search here
         return None
     odd = f"{cell} IS NOT NULL AND NOT regexp_full_match({cell}, '{number}')"
     if _first(cells, cell, odd):
@@ -320,8 +347,7 @@ def _decimal_comma(cells: _Cells, cell: str) -> tuple[str, str] | None:
     return _first(cells, cell, f"contains({cell}, ',')")
 
 
-def _column(cells: _Cells, name: str, cell: str, kind: Kind) -> Column:
-    fetched = cells.ask(f"SELECT {conversion(cell, kind)} AS v FROM cells").fetchnumpy()["v"]
+def _column(cells: _Cells, name: str, cell: str, kind: Kind, fetched: np.ndarray) -> Column:
     mask = np.ma.getmaskarray(fetched)
     data = np.ma.getdata(fetched)
     if kind == "text":
@@ -335,7 +361,7 @@ def _column(cells: _Cells, name: str, cell: str, kind: Kind) -> Column:
             f"column {name!r} holds an infinite number",
             where=cells.place(int(infinite[0])),
             expected="a finite number, or an empty cell where it is not known",
-            got=repr(_first(cells, cell, f"rowid = {infinite[0]}")[1]),  # type: ignore[index]
+            got=shown(_first(cells, cell, f"rowid = {infinite[0]}")[1]),  # type: ignore[index]
         )
     return Column(name, kind, values)
 

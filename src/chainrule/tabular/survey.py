@@ -111,7 +111,7 @@ def _header(path: Path, line: int, header: list[str]) -> tuple[tuple[str, ...], 
         raise DataError(
             "the first line holds numbers, not column names",
             where=where,
-            got=", ".join(names[:8]),
+            got=", ".join(name[:40] for name in names[:8]),
             do="add a header line",
         )
     notes = []
@@ -158,6 +158,13 @@ def _records(path: Path, lines: Iterable[str], delimiter: str) -> Iterator[tuple
         except StopIteration:
             return
         except csv.Error as error:
+            if "field larger" in str(error):
+                limit = csv.field_size_limit()
+                raise DataError(
+                    f"a cell holds more than {limit:,} characters",
+                    where=f"{path}, line {reader.line_num}",
+                    do="shorten it, or look for a quote that opens and is never closed",
+                ) from None
             raise DataError(
                 f"the line cannot be split into fields: {error}",
                 where=f"{path}, line {reader.line_num}",

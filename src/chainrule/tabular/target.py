@@ -229,8 +229,11 @@ def _require_points(column: Column, where: str) -> None:
 def _classes(column: Column, where: str) -> tuple[Any, ...]:
     labels: Sequence[Any] = sorted({_label(column.kind, value) for value in column.values})
     if len(labels) < 2:
+        what = (
+            "has the same value in every row" if column.kind == "number" else "has one class only"
+        )
         raise TargetError(
-            "the target has one class only, so there is nothing to learn",
+            f"the target {what}, so there is nothing to learn",
             where=where,
             got=shown(labels[0]) if labels else "no label",
         )

@@ -12,6 +12,7 @@ by threadpoolctl, which comes with scikit-learn; without it the library's own se
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
 from typing import Any
 
 __all__ = ["one_blas_thread"]
@@ -26,8 +27,7 @@ def one_blas_thread() -> AbstractContextManager[Any]:
     >>> with one_blas_thread():
     ...     pass
     """
-    import scipy.optimize  # noqa: F401 - only a BLAS that is loaded can be limited
-
+    import_module("scipy.optimize")  # only a BLAS that is loaded can be limited
     try:
         from threadpoolctl import threadpool_limits
     except ImportError:

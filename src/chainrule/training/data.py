@@ -185,11 +185,12 @@ def check_weights(weights: object, rows: int, name: str = "sample_weight") -> np
     """
     try:
         given = np.asarray(weights)
-        if given.dtype.kind == "c":
-            raise TypeError  # a cast would drop the imaginary part
-        array = given.astype(np.float64)
+        # A cast of complex numbers would drop the imaginary parts without an error.
+        array = None if given.dtype.kind == "c" else given.astype(np.float64)
     except (TypeError, ValueError, OverflowError):
-        raise DataError(f"{name} is not made of numbers", got=shown(weights)) from None
+        array = None
+    if array is None:
+        raise DataError(f"{name} is not made of real numbers", where=name, got=shown(weights))
     if array.shape != (rows,):
         raise DataError(
             f"{name} does not fit the rows",

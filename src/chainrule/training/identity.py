@@ -28,6 +28,7 @@ __all__ = ["identity", "require_same", "require_same_course"]
 
 _CHUNK = 65_536
 _NATIVE = "native"
+"""The engine whose bits depend on the instruction set."""
 _SETS = ("v2", "v3", "v4")
 _PROBES = 1_000
 """Steps at which two plans of a schedule are compared."""
