@@ -75,7 +75,7 @@ def child_of_fork(work: Callable[[], bool]) -> int:
 
 
 def fork_after() -> None:
-    """A pool of threads exists when the process forks; parent and child go on, and so does theirs."""
+    """A pool of threads exists when the process forks; parent, child and grandchild go on."""
     engine = NativeEngine(PLAN, "float32", 3)
     trained, predicted = train(engine=engine), predict(engine)
 

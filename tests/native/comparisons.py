@@ -53,7 +53,7 @@ def clock_of(case: Case) -> Clock:
 
 
 def start(case: Case, dtype: str, nudge: int = 0) -> Buffers:
-    """Return buffers away from their start, exact in float32; a nudge moves the weights a little."""
+    """Return buffers away from their start, exact in float32; a nudge moves weights a little."""
     first = ReferenceEngine(case.plan, "float64").buffers(case.seed)
     random = np.random.default_rng(case.seed)
     weights = first.weights + 0.1 * random.normal(size=first.weights.size)

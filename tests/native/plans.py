@@ -1,4 +1,4 @@
-"""Generated plans: layers, sizes, losses, optimizers and all the rest, drawn from the registries."""
+"""Generated plans: layers, sizes, losses, optimizers and more, drawn from the registries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers that are not finite, data that is not there, codes without a meaning, memory that ends."""
+"""Numbers that are not finite, data that is not there, wrong codes, memory that ends."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from tests.native.networks import CLOCK, PLANS, first, rows_of, small_plan
 
 BATCH, COUNT = 10, 100
 NOT_A_NUMBER, INFINITY = float("nan"), float("inf")
+PLAN = small_plan()
 NORMED = nn.Sequential(nn.Dense(12), nn.BatchNorm(), nn.ReLU(), nn.Dense(2))
 
 
@@ -31,7 +32,7 @@ class Trouble:
     name: str
     steps: int | None
     spoil: Callable[[Rows, Buffers], None] = lambda rows, buffers: None
-    plan: Plan = small_plan()
+    plan: Plan = PLAN
 
 
 def at_row(row: int, value: float, target: bool = False) -> Callable[[Rows, Buffers], None]:

@@ -8,8 +8,7 @@ b) A pass over the data is one call without the GIL. What depends on the step (r
    dropout factors) is worked out before the call, so no Python runs per step.
 c) The state after a pass that met a number that is not finite is the state before the bad step, as
    in the reference engine: the pass is repeated up to there, which gives the same bits.
-d) The buffers change in one indivisible moment at the end of a pass. Whatever ends it before
-   leaves them as they were.
+d) The buffers change in one moment at the end of a pass; whatever ends it before leaves them alone.
 e) One object may be used by many threads. Each pass has a compiled engine of its own, which the
    next one takes over; predictions share one as long as they want the same weights.
 """
