@@ -23,6 +23,12 @@ def text(document: dict[str, Any], results: list[Result], curves: list[Curve]) -
         parts.append(_gains(document["threads"]))
     if curves:
         parts.append(_curves(curves))
+    verdicts = [result.met() for result in results]
+    verdicts += [one["met"] for one in document["share"].get("rows", [])]
+    verdicts += [one["met"] for one in document["threads"]]
+    marked = [verdict for verdict in verdicts if verdict is not None]
+    if marked:
+        parts.append(f"{sum(marked)} of {len(marked)} marks met.")
     return "\n\n".join(parts)
 
 

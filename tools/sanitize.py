@@ -89,7 +89,7 @@ def environment(name: str, package: Path) -> dict[str, str]:
 
 
 def prefix(variables: dict[str, str]) -> list[str]:
-    """Return what must stand before the command: ThreadSanitizer cannot bear some random layouts."""
+    """Return what must stand before the command: some cannot bear a random layout of memory."""
     probe = [sys.executable, "-c", "import chainrule.engine._engine"]
     fixed = ["setarch", "-R"]
     for before in ([], fixed) if shutil.which("setarch") else ([],):

@@ -290,14 +290,17 @@ from chainrule.engine import Clock, NativeEngine, Rows
 from chainrule.plan import make_plan
 
 clock = Clock(0, 0, 0, 10)
-small = make_plan(nn.Sequential(nn.Dense(50, "relu"), nn.BatchNorm(), nn.Dense(1)), (4,), "squared_error", 1)
+def plan_of(*layers):
+    return make_plan(nn.Sequential(*layers, nn.Dense(1)), (4,), "squared_error", 1)
+
+small = plan_of(nn.Dense(50, "relu"), nn.BatchNorm())
 engine = NativeEngine(small, "float32", 2)
 few = Rows(np.ones((60, 4), np.float32), np.ones((60, 1), np.float32))
 many = Rows(np.ones((400_000, 4), np.float32), np.ones((400_000, 1), np.float32))
 buffers = engine.buffers(0)
 engine.epoch(buffers, few, np.arange(60), 20, clock)
 expected = buffers.weights.tobytes()
-wide = make_plan(nn.Sequential(nn.Dense(2500), nn.Dense(2500), nn.Dense(1)), (4,), "squared_error", 1)
+wide = plan_of(nn.Dense(2500), nn.Dense(2500))
 wide_engine = NativeEngine(wide, "float32", 2)
 wide_buffers = wide_engine.buffers(0)
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()

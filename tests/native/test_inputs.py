@@ -161,18 +161,25 @@ plan = make_plan(net, (1000,), "squared_error", 1, optimizer="adam")
 engine, batch = NativeEngine(plan, "float32", 2), 64
 def vector():  # drawing first weights takes more memory than all that is measured here
     return np.full(plan.parameters.size, 1e-4, np.float32)
-buffers = Buffers(vector(), {name: vector() for name in plan.optimizer.slots}, np.zeros(0, np.float32))
+slots = {name: vector() for name in plan.optimizer.slots}
+buffers = Buffers(vector(), slots, np.zeros(0, np.float32))
 weights = plan.parameters.size * 4 / 1e6
-few = Rows(np.ones((batch, 1000), np.float32), np.ones((batch, 1), np.float32))
-train = lambda: engine.epoch(buffers, few, np.arange(batch), batch, clock)
+def rows(count):
+    return Rows(np.ones((count, 1000), np.float32), np.ones((count, 1), np.float32))
+few = rows(batch)
+def train():
+    engine.epoch(buffers, few, np.arange(batch), batch, clock)
 print("training", growth(train) / weights)
 print("again", growth(lambda: [train() for _ in range(20)]) / weights)
-many = Rows(np.ones((30_000, 1000), np.float32), np.ones((30_000, 1), np.float32))
+many = rows(30_000)
 X = many.X.nbytes / 1e6
-print("an epoch", growth(lambda: engine.epoch(buffers, many, np.arange(0, 30_000, 50), batch, clock)) / X)
-print("predictions", (growth(lambda: engine.raw(buffers.weights, buffers.running, many.X)) - weights) / X)
+some = np.arange(0, 30_000, 50)
+def predict(X):
+    engine.raw(buffers.weights, buffers.running, X)
+print("an epoch", growth(lambda: engine.epoch(buffers, many, some, batch, clock)) / X)
+print("predictions", (growth(lambda: predict(many.X)) - weights) / X)
 other = np.asfortranarray(many.X[:15_000])
-print("predictions of columns", growth(lambda: engine.raw(buffers.weights, buffers.running, other)) / X)
+print("predictions of columns", growth(lambda: predict(other)) / X)
 """
 LIMITS = {
     "training": 4.0 + 0.5,  # weights, their transpose, two slots; activations and the rest

@@ -41,7 +41,7 @@ class OwnTanh(Tanh):
     """A user's function of the library's name."""
 
 
-class OwnLoss(SquaredError):
+class OwnSquaredError(SquaredError):
     """A user's loss of the library's name."""
 
 
@@ -79,7 +79,7 @@ def plan_of(activation: Any = "tanh", loss: Any = "squared_error", **changed: An
 USERS = {
     "the activation users_cubed of layer users_cubed_1": plan_of(Cubed()),
     "the activation tanh of layer tanh_1": plan_of(OwnTanh()),
-    "the loss squared_error": plan_of(loss=OwnLoss()),
+    "the loss squared_error": plan_of(loss=OwnSquaredError()),
     "the optimizer sgd": plan_of(optimizer=OwnOptimizer()),
     "the penalty l2": plan_of(penalties=OwnPenalty()),
     "the clipping clip_norm": plan_of(clip=OwnClipping()),
