@@ -149,9 +149,9 @@ def test_time_within_an_epoch_is_repeated(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(native_call, "PULSE_SECONDS", 0.0)
     X, y = numbers(3000)
     told = {"X": X, "y": y, "batch_size": 1, "epochs": 1, "metrics": ()}
-    slow = {"on_event": lambda event: time.sleep(0.001)}
+    slow = {"on_event": lambda event: time.sleep(0.002)}
     path = tmp_path / "run"
-    run = regress(**told, **slow, checkpoint=path, stopping=cr.Stopping(max_seconds=0.03))
+    run = regress(**told, **slow, checkpoint=path, stopping=cr.Stopping(max_seconds=0.8))
     assert run.stop_reason == "max_seconds"
     assert run.history[0]["step"] < 3000
     assert read_checkpoint(path).document["epoch"] == 0
