@@ -190,7 +190,7 @@ def check_weights(weights: object, rows: int, name: str = "sample_weight") -> np
     except (TypeError, ValueError, OverflowError):
         array = None
     if array is None:
-        raise DataError(f"{name} is not made of real numbers", where=name, got=shown(weights))
+        raise DataError(f"{name} is not made of numbers", where=name, got=shown(weights))
     if array.shape != (rows,):
         raise DataError(
             f"{name} does not fit the rows",
