@@ -7,8 +7,8 @@ Decisions
 ---------
 a) A wheel is built with the project's own CMakeLists.txt and unpacked beside the sources; the tests
    find it through PYTHONPATH, and so do the processes that they start. Nothing is installed.
-b) Python itself is not instrumented, so the sanitizer's library is loaded before it. Python frees
-   little at its end, so leaks are not asked for.
+b) Python itself is not instrumented, so the sanitizer's library is loaded before it, and C++'s,
+   whose exceptions it watches. Python frees little at its end, so leaks are not asked for.
 c) The tests that measure or limit memory are left out: a sanitizer takes much of its own.
 d) Fewer generated plans: everything runs about ten times slower.
 """
@@ -76,12 +76,15 @@ def build(name: str) -> Path:
 
 def environment(name: str, package: Path) -> dict[str, str]:
     """Return the environment in which the sanitized engine is tested."""
+    reports = package.parent / "report"
+    for old in reports.parent.glob("report*"):
+        old.unlink()
     return {
         **os.environ,
-        **OPTIONS,
+        **{key: f"{value}:log_path={reports}" for key, value in OPTIONS.items()},
         "PYTHONPATH": str(package),
         "PYTHONDONTWRITEBYTECODE": "1",
-        "LD_PRELOAD": library(SANITIZERS[name][1]),
+        "LD_PRELOAD": " ".join(map(library, (SANITIZERS[name][1], "libstdc++.so"))),
         "CHAINRULE_EXAMPLES": EXAMPLES,
         "CHAINRULE_ENGINE": "native",
         "CHAINRULE_SLACK": SLACK,
@@ -103,15 +106,21 @@ def main() -> int:
     """Build and test with each sanitizer; return 1 if one found something."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=SANITIZERS, help="one sanitizer instead of all")
+    parser.add_argument("--built", action="store_true", help="test what was built before")
     parser.add_argument("pytest", nargs="*", help="arguments for pytest, after --")
     given = parser.parse_args()
     failed: list[str] = []
     for name in [given.only] if given.only else SANITIZERS:
-        variables = environment(name, build(name))
+        package = ROOT / "build" / f"sanitize-{name}" / "package"
+        variables = environment(name, package if given.built else build(name))
         command = [*prefix(variables), sys.executable, "-m", "pytest", "tests/native", "-q"]
         command += ["-p", "no:cacheprovider", "-k", "not memory", *given.pytest]
         print(f"Testing with -fsanitize={SANITIZERS[name][0]}", file=sys.stderr)
-        if subprocess.run(command, cwd=ROOT, env=variables, check=False).returncode:
+        result = subprocess.run(command, cwd=ROOT, env=variables, check=False)
+        reports = sorted((ROOT / "build" / f"sanitize-{name}").glob("report*"))
+        for report in reports:
+            print(report.read_text(encoding="utf-8", errors="replace"), file=sys.stderr)
+        if result.returncode or reports:
             failed.append(name)
     if failed:
         print(f"found something: {', '.join(failed)}", file=sys.stderr)

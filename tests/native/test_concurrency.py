@@ -51,8 +51,8 @@ def test_predictions_at_once_with_the_same_weights(threads: int) -> None:
         return np.concatenate(parts).tobytes()
 
     assert set(at_once([work] * 8)) == {expected.tobytes()}
-    assert engine._predictors._holder is not None
-    assert engine._predictors._holder.users == 0
+    assert engine._predictor._holder is not None
+    assert engine._predictor._holder.users == 0
 
 
 def test_predictions_at_once_with_different_weights() -> None:
@@ -111,8 +111,8 @@ def test_weights_that_are_read_only_are_not_compared_again() -> None:
     X = rows_of(plan, 3, "float64").X
     state.weights.setflags(write=False)
     before = engine.raw(state.weights, state.running, X)
-    assert engine._predictors._holder is not None
-    assert engine._predictors._holder.weights is state.weights
+    assert engine._predictor._holder is not None
+    assert engine._predictor._holder.weights is state.weights
     other = state.weights * 2.0
     assert not np.array_equal(engine.raw(other, state.running, X), before)
     assert np.array_equal(engine.raw(state.weights, state.running, X), before)

@@ -26,7 +26,7 @@ import numpy as np
 from chainrule._version import __version__
 from chainrule.engine.compile import program_of, reason_against
 from chainrule.engine.native_call import Call, address, require_vector
-from chainrule.engine.native_predict import Predictors
+from chainrule.engine.native_predict import Predictor
 from chainrule.engine.protocol import Buffers, Clock, EpochResult, Evaluation, Pulse, Rows
 from chainrule.engine.reference import ReferenceEngine
 from chainrule.errors import InvalidParameterError, MissingExtraError, ShapeError
@@ -44,10 +44,6 @@ __all__ = [
 
 _FLOPS_FOR_TEAM = 4_000_000
 """Below so many FLOPs a step one thread is faster than two that meet twice."""
-_FLOPS_PER_PREDICTION = 1_000_000_000
-"""About so many FLOPs are predicted between two chances for Ctrl-C."""
-_FLOPS_FOR_RELEASE = 500_000
-"""From so many FLOPs on a prediction lets other Python threads run."""
 
 
 @lru_cache(maxsize=1)
@@ -195,13 +191,17 @@ class NativeEngine(ReferenceEngine):
         self._set = instruction_set()
         self._threads = threads
         self._idle: list[tuple[int, Any]] = []
-        self._sample_shape, self._raw_width = plan.sample_shape, plan.raw_width
+        self._sample_shape = plan.sample_shape
         cost = plan_cost(plan, rows=1)
-        self._forward_flops = float(cost.forward_flops)
-        self._step_flops = self._forward_flops + float(cost.backward_flops)
-        self._predictors = Predictors(lambda: self._make(0, learns=False))
-        most = _FLOPS_PER_PREDICTION / max(self._forward_flops, 1.0)
-        self._rows_at_once = max(int(most), 256 * (threads or default_threads()))
+        forward = max(float(cost.forward_flops), 1.0)
+        self._flops_per_row = forward + float(cost.backward_flops)
+        self._predictor = Predictor(
+            lambda: self._make(0, learns=False),
+            plan,
+            self.dtype,
+            forward,
+            lambda rows: self._team(rows * forward),
+        )
 
     def __reduce__(self) -> tuple[Callable[..., ReferenceEngine], tuple[Any, ...]]:
         return _remade, (self.plan, self.dtype.name, self._threads)
@@ -218,53 +218,24 @@ class NativeEngine(ReferenceEngine):
             return self._make(seed, learns=True)
         return engine if made_for == seed else self._make(seed, learns=True)
 
-    def threads_for(self, rows: int, training: bool = True) -> int:
-        """Return the number of threads for a batch of so many rows."""
+    def threads_for(self, rows: int) -> int:
+        """Return the number of threads for training with a batch of so many rows."""
+        return self._team(rows * self._flops_per_row)
+
+    def _team(self, flops: float) -> int:
         if self._threads is not None:
             return self._threads
-        flops = rows * (self._step_flops if training else self._forward_flops)
         return default_threads() if flops > _FLOPS_FOR_TEAM else 1
 
     def raw(self, weights: np.ndarray, running: np.ndarray, X: np.ndarray) -> np.ndarray:
         """Return the raw outputs `(N, raw_width)` in prediction mode."""
         X = np.asarray(X)
         self._check_shape(X)
-        raw = np.empty((len(X), self._raw_width), self.dtype)
-        if not len(X):
-            return raw
-        weights = require_vector(weights, self.plan.parameters.size, self.dtype, "weights")
-        running = require_vector(running, self.plan.running.size, self.dtype, "running")
-        holder = self._predictors.take(weights, running)
-        try:
-            good = self._predict(holder.engine, X, raw)
-        finally:
-            self._predictors.give_back(holder)
-        if not good:
+        raw = self._predictor.raw(weights, running, X)
+        if raw is None:
             self._explain_codes(X)
+            raise AssertionError("the compiled engine refuses codes that the operation takes")
         return raw
-
-    def _predict(self, engine: Any, X: np.ndarray, raw: np.ndarray) -> bool:
-        """Predict in parts, so that Ctrl-C is heard between them and a copy of X is never whole."""
-        if len(X) <= self._rows_at_once:
-            return self._predict_part(engine, X, raw)
-        return all(
-            self._predict_part(
-                engine,
-                X[start : start + self._rows_at_once],
-                raw[start : start + self._rows_at_once],
-            )
-            for start in range(0, len(X), self._rows_at_once)
-        )
-
-    def _predict_part(self, engine: Any, X: np.ndarray, raw: np.ndarray) -> bool:
-        if X.dtype != self.dtype:
-            X = X.astype(self.dtype)
-        threads = self.threads_for(len(X), training=False)
-        release = len(X) * self._forward_flops > _FLOPS_FOR_RELEASE
-        good = engine.predict(X, raw, threads, release)
-        if good is None:  # its rows do not stand as the engine reads them
-            good = engine.predict(np.array(X, order="C"), raw, threads, release)
-        return good
 
     def _check_shape(self, X: np.ndarray) -> None:
         if X.shape[1:] != self._sample_shape:
@@ -325,7 +296,7 @@ class NativeEngine(ReferenceEngine):
             self.plan, self.dtype, rows, np.arange(len(rows)), len(rows), clock, buffers.step
         )
         flat = np.empty(self.plan.parameters.size, self.dtype)
-        raw = np.empty((len(rows), self._raw_width), self.dtype)
+        raw = np.empty((len(rows), self.plan.raw_width), self.dtype)
         running = self._zeros()
         engine = self._borrow(clock.seed)
         try:

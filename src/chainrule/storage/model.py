@@ -330,8 +330,11 @@ def _rebuild(
 
 
 def _vector(values: ArrayLike, layout: Layout, dtype: str, what: str) -> np.ndarray:
-    """Return a read-only copy of a flat vector, after looking at its length."""
-    vector = np.array(values, dtype=dtype).reshape(-1)
+    """Return a read-only copy of a flat vector, after looking at its length.
+
+    It is a whole array, not a view: the engine need not look at one again that nobody can write to.
+    """
+    vector = np.array(np.reshape(values, -1), dtype=dtype)
     if vector.size != layout.size:
         raise InvalidParameterError(
             f"the {what} do not fit the plan",
