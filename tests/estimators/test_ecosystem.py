@@ -9,6 +9,7 @@ from typing import Any
 
 import joblib
 import numpy as np
+import pandas
 import pytest
 from scipy import sparse
 from sklearn import config_context
@@ -59,7 +60,6 @@ def test_pandas_out_of_a_pipeline() -> None:
 
 def pandas_frame() -> Any:
     """Return a frame of two columns."""
-    pandas = pytest.importorskip("pandas")
     generator = np.random.default_rng(0)
     return pandas.DataFrame({"a": generator.normal(size=40), "b": generator.normal(size=40)})
 
