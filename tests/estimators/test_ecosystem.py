@@ -9,7 +9,7 @@ from typing import Any
 
 import joblib
 import numpy as np
-import pandas
+import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn import config_context
@@ -61,7 +61,7 @@ def test_pandas_out_of_a_pipeline() -> None:
 def pandas_frame() -> Any:
     """Return a frame of two columns."""
     generator = np.random.default_rng(0)
-    return pandas.DataFrame({"a": generator.normal(size=40), "b": generator.normal(size=40)})
+    return pd.DataFrame({"a": generator.normal(size=40), "b": generator.normal(size=40)})
 
 
 def test_names_of_columns_are_kept_and_compared() -> None:
