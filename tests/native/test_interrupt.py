@@ -193,7 +193,7 @@ def test_a_pulse_may_answer_with_any_truth() -> None:
 
 def test_a_pulse_may_use_the_same_engine() -> None:
     plan = PLANS["norms"]
-    rows, order = rows_of(plan, 300, "float32"), np.resize(np.arange(300), 60_000)
+    rows, order = rows_of(plan, 300, "float32"), np.resize(np.arange(300), 6_000_000)
     engine, seen = NativeEngine(plan, "float32", 2), []
 
     def pulse(done: int, steps: int) -> bool:

@@ -61,7 +61,8 @@ void backward(const Network<T>& net, Workspace<T>& ws, const Member& member, Ran
             continue;
         }
         for_blocks(mine, [&](Range block) {
-            for (std::size_t k = segment.end; k-- > segment.begin && member.working();) back(k, block);
+            for (std::size_t k = segment.end; k-- > segment.begin && member.working();)
+                back(k, block);
         });
     }
 }
@@ -90,7 +91,8 @@ class BatchRows {
     void gather(Workspace<T>& ws, Range mine, T whole) const {
         const Tensor<T> X = ws.tensors[0];
         const std::size_t width = X.width * X.rows_per_sample;
-        copy_rows(mine, static_cast<const T*>(call_.X), call_.x_stride, [&](std::size_t i, const T* from) {
+        const T* const all_X = static_cast<const T*>(call_.X);
+        copy_rows(mine, all_X, call_.x_stride, [&](std::size_t i, const T* from) {
             if (X.rows_per_sample == 1)
                 std::memcpy(X.value + i * X.ld, from, width * sizeof(T));
             else
@@ -98,7 +100,8 @@ class BatchRows {
         });
         T* const Y = ws.Y.get();
         const std::size_t targets = static_cast<std::size_t>(net_.program.targets), y_ld = ws.y_ld;
-        copy_rows(mine, static_cast<const T*>(call_.Y), call_.y_stride, [&](std::size_t i, const T* from) {
+        const T* const all_Y = static_cast<const T*>(call_.Y);
+        copy_rows(mine, all_Y, call_.y_stride, [&](std::size_t i, const T* from) {
             for (std::size_t k = 0; k < targets; ++k) Y[i * y_ld + k] = from[k];
         });
         T* const factors = ws.factors.get();

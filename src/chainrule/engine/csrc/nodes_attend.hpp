@@ -69,9 +69,11 @@ struct AttendNode final : Node<T> {
         T *q, *k, *dz, *d, *turned, *at, *ds, *dst;
 
         Head(const Shape& s, T* memory) {
-            for (T** part : {&q, &k, &dz, &d}) *part = std::exchange(memory, memory + s.length * s.ld_width);
+            for (T** part : {&q, &k, &dz, &d})
+                *part = std::exchange(memory, memory + s.length * s.ld_width);
             turned = std::exchange(memory, memory + s.width * s.ld_length);
-            for (T** part : {&at, &ds, &dst}) *part = std::exchange(memory, memory + s.length * s.ld_length);
+            for (T** part : {&at, &ds, &dst})
+                *part = std::exchange(memory, memory + s.length * s.ld_length);
         }
         static std::size_t elements(const Shape& s) {
             return 4 * s.length * s.ld_width + (s.width + 3 * s.length) * s.ld_length;

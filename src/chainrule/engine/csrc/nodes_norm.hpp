@@ -77,7 +77,8 @@ struct BatchNormNode final : NormNode<T> {
             member.meet();
         }
         if (!target.wanted) return;
-        for_parts(member, this->rows_of(Y, samples), [&](Range rows) { spread(ws, rows, target.add); });
+        for_parts(member, this->rows_of(Y, samples),
+                  [&](Range rows) { spread(ws, rows, target.add); });
     }
 
    private:

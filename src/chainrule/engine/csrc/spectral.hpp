@@ -68,7 +68,7 @@ class TopSingular {
             for (std::size_t j = 0; j < short_; ++j) {
                 const double w = flat_ ? element(j, i) : element(i, j);
                 tall_[i * ld_ + j] = w;
-                if (!(std::fabs(w) <= largest)) largest = std::isnan(largest) ? largest : std::fabs(w);
+                if (!(std::fabs(w) <= largest) && !std::isnan(largest)) largest = std::fabs(w);
             }
         if (largest > 0 && std::isfinite(largest))
             for (std::size_t i = 0; i < long_ * ld_; ++i) tall_[i] /= largest;
@@ -90,7 +90,8 @@ class TopSingular {
         std::fill_n(to, ld_, 0.0);
         for (std::size_t i = 0; i < long_; ++i)
             for (std::size_t j = 0; j < ld_; j += Lanes<double>::count)
-                store(to + j, fma(set1<double>(left_[i]), load(tall_.get() + i * ld_ + j), load(to + j)));
+                store(to + j,
+                      fma(set1<double>(left_[i]), load(tall_.get() + i * ld_ + j), load(to + j)));
     }
 
     // Makes a vector one of length 1 and returns the length it had.

@@ -115,8 +115,8 @@ class UnitWork {
     }
 
     // The spectral penalty's gradient, strength u v^T, for a block of rows and columns.
-    [[gnu::cold, gnu::noinline]] void add_top(const Parameter<T>& p, std::size_t row, std::size_t rows, std::size_t column,
-                 std::size_t columns) {
+    [[gnu::cold, gnu::noinline]] void add_top(const Parameter<T>& p, std::size_t row, std::size_t rows,
+                                              std::size_t column, std::size_t columns) {
         const std::size_t inside = std::min(columns, p.columns - column);
         for (std::size_t i = 0; i < rows; ++i)
             for (std::size_t j = 0; j < inside; ++j)

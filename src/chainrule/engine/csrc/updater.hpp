@@ -74,14 +74,17 @@ class Updater {
         double total = 0;
         for (const auto& p : net_.parameters) {
             if (!p->info.penalised) continue;
-            for (const auto& sums : p->sums) total += net_.l1 * sums.absolute + 0.5 * l2 * sums.weights;
+            for (const auto& sums : p->sums)
+                total += net_.l1 * sums.absolute + 0.5 * l2 * sums.weights;
             if (p->top != nullptr) total += net_.spectral * p->top->value();
         }
         return total;
     }
 
    private:
-    static bool by_value(const chainrule::PenaltyInfo& clipping) { return clipping.name == "clip_value"; }
+    static bool by_value(const chainrule::PenaltyInfo& clipping) {
+        return clipping.name == "clip_value";
+    }
 
     void list_tasks() {
         double total = 0;
@@ -184,7 +187,8 @@ class Updater {
             const bool shorten = !value && norm > limit && std::isfinite(norm);
             const T shrink = shorten ? static_cast<T>(limit / norm) : T(1);
             if (k + 1 == clippings.size() && !value) return shrink;
-            squares = reshape(member, value && std::isfinite(norm) ? static_cast<T>(limit) : T(0), shrink);
+            const T cut = value && std::isfinite(norm) ? static_cast<T>(limit) : T(0);
+            squares = reshape(member, cut, shrink);
         }
         return T(1);
     }

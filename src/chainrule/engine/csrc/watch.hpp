@@ -21,7 +21,7 @@ class Watch {
    public:
     // `seconds` is the least time between two questions.
     Watch(const Poll& poll, double seconds)
-        : poll_(poll), ask_(std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds))) {}
+        : poll_(poll), ask_(static_cast<std::int64_t>(seconds * 1e9)) {}
 
     // After so many steps, by the calling thread. False: stop here.
     bool between_steps(std::int64_t done) {
@@ -39,13 +39,14 @@ class Watch {
    private:
     using Clock = std::chrono::steady_clock;
     using Time = Clock::time_point;
-    using Duration = Clock::duration;
+    using Duration = std::chrono::nanoseconds;
 
     static constexpr Duration kLongStep = std::chrono::milliseconds(10);
 
     [[gnu::noinline]] bool look(std::int64_t done) {
         const Time now = Clock::now();
-        const auto each = std::max((now - looked_) / (done - seen_), Duration(1));
+        const Duration passed = now - looked_;
+        const Duration each = std::max(passed / (done - seen_), Duration(1));
         long_steps_ = each > kLongStep;
         next_look_ = done + std::clamp<std::int64_t>(ask_ / 10 / each, 1, 4096);
         looked_ = now;
