@@ -7,6 +7,7 @@
 //    units in the last place.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -92,8 +93,13 @@ struct AdamScalars {
         s[2] = numbers[1];
         s[3] = 1.0 - numbers[1];
         s[4] = numbers[2];
-        s[5] = 1.0 / (1.0 - std::pow(numbers[0], static_cast<double>(step)));
-        s[6] = 1.0 / std::sqrt(1.0 - std::pow(numbers[1], static_cast<double>(step)));
+        s[5] = 1.0 / left(numbers[0], static_cast<double>(step));
+        s[6] = 1.0 / std::sqrt(left(numbers[1], static_cast<double>(step)));
+    }
+    // 1 - beta^step. The power is below exp(-(1 - beta) step), and 1 less 2^-64 is 1: most steps of
+    // a run need no power, which takes as long as the update of thirty vectors.
+    static double left(double beta, double step) {
+        return (1.0 - beta) * step > 45.0 ? 1.0 : 1.0 - std::pow(beta, step);
     }
     template <class T>
     static CR_INLINE void means(Vec<T> g, Vec<T>* slot, const Scalars<T>& s) {
@@ -166,7 +172,7 @@ struct NAdam : AdamScalars {
 // What is the same for all weights of one parameter in one step.
 template <class T>
 struct UpdateRule {
-    Scalars<T> scalars;
+    const Vec<T>* scalars;  // of the optimizer, kMostScalars
     T rate;
     T keep;     // 1 - rate * decay
     T l1, l2;   // coefficients of the element-wise penalties' gradients; 0 without
@@ -212,23 +218,53 @@ CR_INLINE Vec<T> full_gradient(const UpdateRule<T>& rule, Vec<T> g, Vec<T> w, Ve
     return g;
 }
 
-template <class O, class T>
-void update_span(const UpdateRule<T>& rule, const T* g, T* w, T* const* slots, std::size_t n,
-                 VectorSums<T>& sums) {
+// The gradient that the optimizer is given: with penalties, then clipped. Weight decay acts on w.
+template <class T>
+CR_INLINE Vec<T> shaped_gradient(const UpdateRule<T>& rule, Vec<T> g, Vec<T>& w,
+                                 VectorSums<T>& sums) {
+    g = full_gradient<T>(rule, g, w, sums);
+    if (rule.cut > 0) g = vmin(vmax(g, set1<T>(-rule.cut)), set1<T>(rule.cut));
+    if (rule.shrink != 1) g = g * set1<T>(rule.shrink);
+    if (rule.keep != 1) w = w * set1<T>(rule.keep);
+    return g;
+}
+
+// One run of weights. `Plain` says that the gradient goes into the update as it is: neither
+// penalised, clipped nor followed by weight decay, so none of that is asked for each vector.
+template <class O, class T, bool Plain>
+CR_INLINE void update_run(const UpdateRule<T>& rule, const T* g, T* w, T* const* to, std::size_t n,
+                          VectorSums<T>& sums) {
     constexpr int L = Lanes<T>::count;
     const Vec<T> rate = set1<T>(rule.rate);
+    // Copies, because a store through w or a slot might change what a reference names.
+    VectorSums<T> own = sums;
+    Scalars<T> scalars;
+    T* slots[kMostSlots];
+    std::copy_n(rule.scalars, kMostScalars, scalars);
+    std::copy_n(to, O::slots, slots);
     for (std::size_t i = 0; i < n; i += L) {
-        Vec<T> weight = load(w + i);
-        Vec<T> gradient = full_gradient<T>(rule, load(g + i), weight, sums);
-        if (rule.cut > 0) gradient = vmin(vmax(gradient, set1<T>(-rule.cut)), set1<T>(rule.cut));
-        if (rule.shrink != 1) gradient = gradient * set1<T>(rule.shrink);
-        if (rule.keep != 1) weight = weight * set1<T>(rule.keep);
+        Vec<T> weight = load(w + i), gradient = load(g + i);
+        if constexpr (Plain)
+            own.squares = fma(gradient, gradient, own.squares);
+        else
+            gradient = shaped_gradient<T>(rule, gradient, weight, own);
         Vec<T> slot[kMostSlots];
         for (int k = 0; k < O::slots; ++k) slot[k] = load(slots[k] + i);
-        O::template update<T>(weight, gradient, slot, rate, rule.scalars);
+        O::template update<T>(weight, gradient, slot, rate, scalars);
         for (int k = 0; k < O::slots; ++k) store(slots[k] + i, slot[k]);
         store(w + i, weight);
     }
+    sums = own;
+}
+
+template <class O, class T>
+void update_span(const UpdateRule<T>& rule, const T* g, T* w, T* const* slots, std::size_t n,
+                 VectorSums<T>& sums) {
+    const bool penalised = rule.l1 != 0 || rule.l2 != 0, clipped = rule.cut > 0 || rule.shrink != 1;
+    if (penalised || clipped || rule.keep != 1)
+        update_run<O, T, false>(rule, g, w, slots, n, sums);
+    else
+        update_run<O, T, true>(rule, g, w, slots, n, sums);
 }
 
 template <class T>

@@ -3,7 +3,9 @@
 // Decisions
 // a) Blocks are independent, so nothing is shared and the team does not meet. A row's bits depend on
 //    neither its block nor its neighbours.
-// b) Workspaces are kept for the next call in slots that are taken and filled by one atomic
+// b) X is read where it stands if only products read it: they take it element by element, so it needs
+//    neither padding nor a copy.
+// c) Workspaces are kept for the next call in slots that are taken and filled by one atomic
 //    exchange. A fork in the middle of a call leaves no lock behind in the child.
 #pragma once
 
@@ -18,7 +20,11 @@ constexpr std::size_t kPredictionBlock = 256;
 template <class T>
 class Predictor {
    public:
-    explicit Predictor(const Network<T>& net) : net_(net) {}
+    explicit Predictor(const Network<T>& net) : net_(net) {
+        for (const auto& node : net.nodes)
+            for (const auto input : node->info.inputs)
+                in_place_ &= input != 0 || node->info.op == "affine";
+    }
     Predictor(const Predictor&) = delete;
     Predictor& operator=(const Predictor&) = delete;
     ~Predictor() {
@@ -53,10 +59,24 @@ class Predictor {
    private:
     void one_block(Workspace<T>& ws, const T* X, std::int64_t x_stride, T* raw) const {
         Barrier alone(1);
-        for (std::size_t i = 0; i < ws.samples; ++i)
-            load_sample(ws, i, X + static_cast<std::int64_t>(i) * x_stride);
+        const Tensor<T> own = ws.tensors[0];
+        if (readable(own, x_stride)) {
+            ws.tensors[0].value = const_cast<T*>(X);
+            ws.tensors[0].ld = static_cast<std::size_t>(x_stride);
+        } else {
+            for (std::size_t i = 0; i < ws.samples; ++i)
+                load_sample(ws, i, X + static_cast<std::int64_t>(i) * x_stride);
+        }
         forward(net_, ws, Member{0, 1, &alone}, {0, ws.samples});
         copy_raw(net_, ws, raw);
+        ws.tensors[0] = own;
+    }
+
+    // Whether products may read X itself: its rows must not fall on the same cache sets.
+    bool readable(const Tensor<T>& X, std::int64_t stride) const {
+        const bool forward = stride >= static_cast<std::int64_t>(X.width);
+        const bool spread = stride * static_cast<std::int64_t>(sizeof(T)) % 1024 != 0;
+        return in_place_ && X.rows_per_sample == 1 && forward && spread;
     }
 
     std::unique_ptr<Workspace<T>> take(std::size_t samples) {
@@ -91,6 +111,7 @@ class Predictor {
     }
 
     const Network<T>& net_;
+    bool in_place_ = true;
     std::array<std::atomic<Workspace<T>*>, 64> slots_{};
 };
 

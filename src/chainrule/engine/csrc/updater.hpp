@@ -38,14 +38,16 @@ class Updater {
 
     // The gradient of all parameters, penalties included. Ends with a meeting.
     void collect(const Workspace<T>& ws, const Call& call, std::int64_t step, const Member& member) {
+        Scalars<T> scalars;
         find_tops(member);
-        for_my_tasks(ws, rule_for(call, step), Purpose::collect, member);
+        for_my_tasks(ws, rule_for(call, step, scalars), Purpose::collect, member);
         member.meet();
     }
 
     // One update of all parameters. The team must meet before it reads them.
     void update(const Workspace<T>& ws, const Call& call, std::int64_t step, const Member& member) {
-        UpdateRule<T> rule = rule_for(call, step);
+        Scalars<T> scalars;
+        UpdateRule<T> rule = rule_for(call, step, scalars);
         if (whole_gradient_) {
             collect(ws, call, step, member);
             rule.shrink = clip(member);
@@ -72,6 +74,7 @@ class Updater {
     double penalty(const Call& call, std::int64_t step) const {
         const double l2 = l2_of(call, step);
         double total = 0;
+        if (net_.l1 == 0 && l2 == 0 && net_.tops.empty()) return total;
         for (const auto& p : net_.parameters) {
             if (!p->info.penalised) continue;
             for (const auto& sums : p->sums)
@@ -143,14 +146,16 @@ class Updater {
         member.meet();
     }
 
-    UpdateRule<T> rule_for(const Call& call, std::int64_t step) const {
+    // The rule of a step; `scalars` must live as long as it does.
+    UpdateRule<T> rule_for(const Call& call, std::int64_t step, Scalars<T>& scalars) const {
         UpdateRule<T> rule{};
-        double scalars[kMostScalars] = {};
+        double prepared[kMostScalars] = {};
         const double* numbers = call.optimizer_numbers == nullptr
                                     ? net_.program.optimizer_numbers.data()
                                     : call.optimizer_numbers + step * call.optimizer_width;
-        net_.optimizer->prepare(numbers, call.step + step + 1, scalars);
-        for (int k = 0; k < kMostScalars; ++k) rule.scalars[k] = set1<T>(static_cast<T>(scalars[k]));
+        net_.optimizer->prepare(numbers, call.step + step + 1, prepared);
+        for (int k = 0; k < kMostScalars; ++k) scalars[k] = set1<T>(static_cast<T>(prepared[k]));
+        rule.scalars = scalars;
         rule.rate = static_cast<T>(call.rates[step]);
         rule.keep = static_cast<T>(call.decays[step]);
         rule.cut = static_cast<T>(cut_);
