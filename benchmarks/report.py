@@ -17,6 +17,7 @@ def text(document: dict[str, Any], results: list[Result], curves: list[Curve]) -
     parts = [_facts(document)]
     if results:
         parts.append(_table(results))
+        parts += _forms(results)
     if document["share"]:
         parts.append(_share(document["share"]))
     if document["threads"]:
@@ -95,6 +96,18 @@ def _table(results: list[Result]) -> str:
         "Times are of one training step, one call of a prediction, one epoch, one cold start."
     )
     return columns(rows) + "\n" + notes
+
+
+def _forms(results: list[Result]) -> list[str]:
+    """Return the forms in which the peers were tried: the table has the fastest of each."""
+    lines = [
+        f"  {result.row.title}, {side}: "
+        + ", ".join(f"{form} {number(us)}" for form, us in facts["trial_us"].items())
+        for result in results
+        for side, facts in result.facts.items()
+        if "trial_us" in facts
+    ]
+    return ["forms tried, microseconds in a short trial:\n" + "\n".join(lines)] if lines else []
 
 
 def _time(result: Result, side: str) -> str:

@@ -3,7 +3,9 @@
 // Decisions
 // a) A tile of dW goes from registers through a small buffer in the level-1 cache straight into the
 //    update; the gradient of a whole matrix exists only where clipping needs its norm first.
-// b) Clipping by norm makes two passes: gradients and their norm, then the updates.
+// b) Units of a matrix that follow each other are worked on together, up to 112 rows: a panel of dZ is
+//    fetched once for all of them. Each keeps its own sums, so company does not change the bits.
+// c) Clipping by norm makes two passes: gradients and their norm, then the updates.
 #pragma once
 
 #include <algorithm>
@@ -28,6 +30,8 @@ struct Task {
     double cost;
 };
 
+constexpr std::size_t kGroupUnits = 7;
+
 // What is done with the gradient of each run of weights.
 enum class Purpose { update, collect, apply };
 
@@ -38,20 +42,19 @@ class UnitWork {
              T* scratch)
         : ws_(ws), update_(update), spectral_(spectral), purpose_(purpose), scratch_(scratch) {}
 
-    void run(const Source<T>& source, std::size_t unit, const UpdateRule<T>& rule) {
+    // Units [unit, unit + count) of a parameter; more than one only of a matrix in panels.
+    void run(const Source<T>& source, std::size_t unit, std::size_t count,
+             const UpdateRule<T>& rule) {
         Parameter<T>& p = *source.parameter;
         const std::size_t first = unit * kUnitRows;
-        const std::size_t last = std::min(first + kUnitRows, p.rows);
-        VectorSums<T> sums;
-        each_run(source, first, last, [&](std::size_t at, std::size_t count) {
-            spend(p, at, count, rule, sums);
+        const std::size_t last = std::min(first + count * kUnitRows, p.rows);
+        VectorSums<T> sums[kGroupUnits];
+        each_run(source, first, last, [&](std::size_t part, std::size_t at, Run run) {
+            spend(p, at, run, rule, sums[part]);
         });
-        if (purpose_ != Purpose::apply) {
-            p.sums[unit] = UnitSums{};
-            sums.into(p.sums[unit], rule.l1 != 0 || rule.l2 != 0);
-            if (std::is_same_v<T, float> && !std::isfinite(p.sums[unit].squares))
-                p.sums[unit].squares = squares(source, first, last);
-        }
+        if (purpose_ != Purpose::apply)
+            for (std::size_t part = 0; part < count; ++part)
+                report(source, unit + part, sums[part], rule);
         if (purpose_ != Purpose::collect) p.transpose_rows(first, last);
     }
 
@@ -61,15 +64,31 @@ class UnitWork {
     [[gnu::cold, gnu::noinline]] double squares(const Source<T>& source, std::size_t first,
                                                  std::size_t last) {
         double sum = 0;
-        each_run(source, first, last, [&](std::size_t, std::size_t count) {
-            for (std::size_t i = 0; i < count; ++i)
-                sum += static_cast<double>(scratch_[i]) * static_cast<double>(scratch_[i]);
+        each_run(source, first, last, [&](std::size_t, std::size_t, Run run) {
+            for (std::size_t i = 0; i < run.count; ++i)
+                sum += static_cast<double>(run.gradient[i]) * static_cast<double>(run.gradient[i]);
         });
         return sum;
     }
 
-    // Makes the gradient of rows [first, last) in the scratch, run after run, and calls
-    // body(place, count) for each.
+    // Gradients in the scratch: where they begin, and how many.
+    struct Run {
+        const T* gradient;
+        std::size_t count;
+    };
+
+    void report(const Source<T>& source, std::size_t unit, const VectorSums<T>& sums,
+                const UpdateRule<T>& rule) {
+        Parameter<T>& p = *source.parameter;
+        const std::size_t first = unit * kUnitRows;
+        p.sums[unit] = UnitSums{};
+        sums.into(p.sums[unit], rule.l1 != 0 || rule.l2 != 0);
+        if (std::is_same_v<T, float> && !std::isfinite(p.sums[unit].squares))
+            p.sums[unit].squares = squares(source, first, std::min(first + kUnitRows, p.rows));
+    }
+
+    // Makes the gradient of rows [first, last), run after run, and calls body(unit of these, place
+    // among the weights, run) for each. A unit's runs come in the same order in any company.
     template <class Body>
     void each_run(const Source<T>& source, std::size_t first, std::size_t last, const Body& body) {
         if (source.parameter->storage == Storage::panels)
@@ -81,26 +100,35 @@ class UnitWork {
     template <class Body>
     void panels(const Source<T>& source, std::size_t first, std::size_t last, const Body& body) {
         constexpr std::size_t L = Lanes<T>::count;
+        const Parameter<T>& p = *source.parameter;
+        const std::size_t vectors = vectors_of<T>(p.columns);
+        for (std::size_t v = 0; v < vectors; v += 2) {
+            const std::size_t wide = (vectors - v >= 2 ? 2 : 1) * L;
+            if (purpose_ != Purpose::apply) {
+                multiply_panel(source, first, last - first, v * L, wide);
+                if (p.top != nullptr) add_top(p, first, last - first, v * L, wide);
+            }
+            for (std::size_t row = first; row < last; row += kUnitRows) {
+                const std::size_t rows = std::min(kUnitRows, last - row), from = row - first;
+                body(from / kUnitRows, p.place(row, v * L), Run{scratch_ + from * wide, rows * wide});
+            }
+        }
+    }
+
+    // Some rows of one panel of X^T dZ.
+    void multiply_panel(const Source<T>& source, std::size_t first, std::size_t rows,
+                        std::size_t column, std::size_t wide) {
         const Tensor<T>& X = ws_.tensors[source.X];
         const Tensor<T>& Z = ws_.tensors[source.Z];
-        const Parameter<T>& p = *source.parameter;
-        const std::size_t batch = ws_.samples * X.rows_per_sample;
-        const std::size_t vectors = vectors_of<T>(p.columns);
-        const Heights heights(last - first);
-        for (std::size_t v = 0; v < vectors; v += 2) {
-            const int wide = vectors - v >= 2 ? 2 : 1;
-            const auto& tiles = kTiles<T, Along::columns>.tile[wide - 1];
-            std::size_t row = first;
-            for (std::size_t tile = 0; tile < heights.tiles; ++tile) {
-                const int height = heights.of(tile);
-                if (purpose_ != Purpose::apply) {
-                    tiles[height - 1](batch, X.value + row, X.ld, Z.gradient + v * L, Z.ld, scratch_,
-                                      wide * L, First::zero, nullptr);
-                    if (p.top != nullptr) add_top(p, row, height, v * L, wide * L);
-                }
-                body(p.place(row, v * L), height * wide * L);
-                row += height;
-            }
+        const auto& tiles = kTiles<T, Along::columns>.tile[wide / Lanes<T>::count - 1];
+        const Heights heights(rows);
+        std::size_t row = 0;
+        for (std::size_t tile = 0; tile < heights.tiles; ++tile) {
+            const int height = heights.of(tile);
+            tiles[height - 1](ws_.samples * X.rows_per_sample, X.value + first + row, X.ld,
+                              Z.gradient + column, Z.ld, scratch_ + row * wide, wide, First::zero,
+                              nullptr);
+            row += height;
         }
     }
 
@@ -111,7 +139,7 @@ class UnitWork {
             source.node->gradient(ws_, source.which, first, last, scratch_);
             if (p.top != nullptr) add_top(p, first, last - first, 0, p.ld);
         }
-        body(p.place(first, 0), (last - first) * p.ld);
+        body(0, p.place(first, 0), Run{scratch_, (last - first) * p.ld});
     }
 
     // The spectral penalty's gradient, strength u v^T, for a block of rows and columns.
@@ -124,18 +152,18 @@ class UnitWork {
                     static_cast<T>(spectral_ * (p.top->u()[row + i] * p.top->v()[column + j]));
     }
 
-    void spend(const Parameter<T>& p, std::size_t at, std::size_t count, const UpdateRule<T>& rule,
+    void spend(const Parameter<T>& p, std::size_t at, Run run, const UpdateRule<T>& rule,
                VectorSums<T>& sums) {
         if (purpose_ == Purpose::collect) {
-            for (std::size_t i = 0; i < count; i += Lanes<T>::count)
-                store(p.g.get() + at + i,
-                      full_gradient<T>(rule, load(scratch_ + i), load(p.w.get() + at + i), sums));
+            for (std::size_t i = 0; i < run.count; i += Lanes<T>::count)
+                store(p.g.get() + at + i, full_gradient<T>(rule, load(run.gradient + i),
+                                                           load(p.w.get() + at + i), sums));
             return;
         }
-        const T* gradient = purpose_ == Purpose::apply ? p.g.get() + at : scratch_;
+        const T* gradient = purpose_ == Purpose::apply ? p.g.get() + at : run.gradient;
         T* slots[kMostSlots];
         for (std::size_t k = 0; k < p.slots.size(); ++k) slots[k] = p.slots[k].get() + at;
-        update_(rule, gradient, p.w.get() + at, slots, count, sums);
+        update_(rule, gradient, p.w.get() + at, slots, run.count, sums);
     }
 
     const Workspace<T>& ws_;

@@ -2,7 +2,8 @@
 //
 // Decisions
 // a) The work is a list of units (16 rows of a parameter) with their costs. Each member does those
-//    whose place along the list falls into its share, so the list is never written to.
+//    whose place along the list falls into its share, so the list is never written to. Neighbours
+//    are done together (see update.hpp).
 // b) Without clipping, or with clipping by value, a unit's gradient goes straight into its update.
 //    Clipping by norm needs all gradients first; several clippings act on them one after the other.
 #pragma once
@@ -27,7 +28,7 @@ class Updater {
     // Makes room for a team.
     void open(int members) {
         while (scratch_.size() < static_cast<std::size_t>(members))
-            scratch_.push_back(allocate<T>(largest_unit_ + 64));
+            scratch_.push_back(allocate<T>(scratch_size_ + 64));
         if (whole_gradient_) keep_gradient();
     }
 
@@ -100,7 +101,10 @@ class Updater {
                 tasks_.push_back({s, unit, cost});
                 total += cost;
             }
-            largest_unit_ = std::max(largest_unit_, kUnitRows * (p.ld + 2 * Lanes<T>::count));
+            const std::size_t at_once = p.storage == Storage::panels
+                                            ? kGroupUnits * kUnitRows * 2 * Lanes<T>::count
+                                            : kUnitRows * p.ld;
+            scratch_size_ = std::max(scratch_size_, at_once);
         }
         double before = 0;
         for (auto& task : tasks_) {
@@ -110,24 +114,34 @@ class Updater {
         }
     }
 
-    // Calls body(task) for this member's share of the list.
+    // Calls body(task, units) for this member's share of the list: a task, and how many units from
+    // its own on can be done together with it.
     template <class Body>
     void for_tasks(const Member& member, const Body& body) const {
         const double from = static_cast<double>(member.number) / member.count;
         const double to = static_cast<double>(member.number + 1) / member.count;
-        for (const Task<T>& task : tasks_)
-            if (task.cost >= from && task.cost < to && member.working()) body(task);
+        std::size_t next = 0;
+        while (next < tasks_.size() && tasks_[next].cost < from) ++next;
+        while (next < tasks_.size() && tasks_[next].cost < to && member.working()) {
+            const Task<T>& task = tasks_[next];
+            const bool panels = net_.sources[task.source].parameter->storage == Storage::panels;
+            const std::size_t most = std::min(next + (panels ? kGroupUnits : 1), tasks_.size());
+            std::size_t last = next + 1;
+            while (last < most && tasks_[last].source == task.source && tasks_[last].cost < to) ++last;
+            body(task, last - next);
+            next = last;
+        }
     }
 
     void for_my_tasks(const Workspace<T>& ws, const UpdateRule<T>& step, Purpose purpose,
                       const Member& member) {
         UnitWork<T> work(ws, net_.optimizer->update, net_.spectral, purpose,
                          scratch_[member.number].get());
-        for_tasks(member, [&](const Task<T>& task) {
+        for_tasks(member, [&](const Task<T>& task, std::size_t units) {
             const Source<T>& source = net_.sources[task.source];
             UpdateRule<T> rule = rule_of(step, *source.parameter);
             if (purpose == Purpose::apply) rule.l1 = rule.l2 = 0;
-            work.run(source, task.unit, rule);
+            work.run(source, task.unit, units, rule);
         });
     }
 
@@ -200,15 +214,17 @@ class Updater {
 
     // Cuts and shrinks the collected gradient where it stands and returns its squared norm.
     double reshape(const Member& member, T cut, T shrink) {
-        for_tasks(member, [&](const Task<T>& task) {
+        for_tasks(member, [&](const Task<T>& task, std::size_t units) {
             Parameter<T>& p = *net_.sources[task.source].parameter;
-            double squares = 0;
-            each_kept(p, task.unit, [&](T& g) {
-                if (cut > 0) g = std::clamp(g, -cut, cut);
-                g *= shrink;
-                squares += static_cast<double>(g) * static_cast<double>(g);
-            });
-            p.clipped[task.unit] = squares;
+            for (std::size_t unit = task.unit; unit < task.unit + units; ++unit) {
+                double squares = 0;
+                each_kept(p, unit, [&](T& g) {
+                    if (cut > 0) g = std::clamp(g, -cut, cut);
+                    g *= shrink;
+                    squares += static_cast<double>(g) * static_cast<double>(g);
+                });
+                p.clipped[unit] = squares;
+            }
         });
         member.meet();
         double total = 0;
@@ -252,7 +268,7 @@ class Updater {
 
     Network<T>& net_;
     std::vector<Task<T>> tasks_;
-    std::size_t largest_unit_ = 0;
+    std::size_t scratch_size_ = 0;
     std::vector<Memory<T>> scratch_;
     bool whole_gradient_ = false;
     double cut_ = 0;  // of clipping by value in the update itself
