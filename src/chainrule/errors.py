@@ -136,6 +136,9 @@ class OutputExistsError(ChainruleError, FileExistsError):
 class DivergenceError(ChainruleError, ArithmeticError):
     """Loss, gradient or weights stopped being finite. The last good weights are kept."""
 
+    recording: object = None
+    """What was recorded until then, if the run was recorded: `chainrule.diagnose(error)`."""
+
 
 class MissingExtraError(ChainruleError, ImportError):
     """An optional dependency is not installed. The message is the exact install command."""

@@ -12,7 +12,13 @@ import pytest
 from chainrule.errors import DataError, FileFormatError, TargetError, UsageError
 from chainrule.tabular import Column, Encoder, Table, predict_table
 from chainrule.tabular.codes import MAX_LEVELS, fit_code, standard
-from chainrule.tabular.target import TargetCode, drop_missing_target, guess_task, require_target
+from chainrule.tabular.target import (
+    MOST_CLASSES,
+    TargetCode,
+    drop_missing_target,
+    guess_task,
+    require_target,
+)
 
 NAN = np.nan
 
@@ -88,6 +94,46 @@ def test_rare_levels_share_a_feature() -> None:
     X = code.encode(text("t", "rare a", "never seen", "common 000"))
     assert X[:, -1].tolist() == [1, 1, 0]
     assert X.sum() == 3
+
+
+def test_levels_that_occur_once_share_a_feature_or_tell_nothing() -> None:
+    assert fit_code(text("id", *(f"id {row}" for row in range(MAX_LEVELS + 1)))) is None
+    few = fit_code(text("t", *(f"level {row}" for row in range(MAX_LEVELS))))
+    assert few is not None
+    assert len(few.features()) == MAX_LEVELS
+    some = fit_code(text("t", *(f"id {row}" for row in range(MAX_LEVELS)), "often", "often"))
+    assert some is not None
+    assert some.features() == ("t = often", "t: another level")
+    gaps = fit_code(text("id", None, *(f"id {row}" for row in range(MAX_LEVELS + 1))))
+    assert gaps is not None
+    assert gaps.features() == ("id is missing",)
+
+
+def test_a_number_outside_has_the_line_of_its_file() -> None:
+    encoder = Encoder.fit(TRAINING, "price")
+    bad = TRAINING.column("n").values.copy()
+    bad[3] = 1e300
+    columns = (Column("n", "number", bad), *TRAINING.without("n").columns)
+    table = Table(columns, "homes.csv", lines=np.array([2, 3, 7, 9]))
+    with pytest.raises(DataError, match="column 'n' is too large") as caught:
+        encoder.encode(table.take(np.array([1, 3])))
+    assert caught.value.where == "homes.csv, line 9"
+
+
+def test_a_matrix_beyond_memory_is_refused_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = Encoder.fit(TRAINING, "price")
+    monkeypatch.setattr("os.sysconf", lambda _: 4)
+    with pytest.raises(DataError, match="does not fit into memory"):
+        encoder.encode(TRAINING)
+
+
+def test_labels_that_cannot_be() -> None:
+    rows = [*range(MOST_CLASSES + 1)] * 2
+    for column in (number("y", *rows), text("y", *map(str, rows))):
+        with pytest.raises(TargetError, match="too many classes"):
+            TargetCode.fit(column, "classification")
+    with pytest.raises(TargetError, match="cannot be told apart"):
+        TargetCode.fit(number("y", 2.0**53, 1, 2.0**53, 1), "classification")
 
 
 @pytest.mark.parametrize("size", [1e-300, 1.0, 1e308])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -120,3 +122,86 @@ def test_what_cannot_be_used_is_named(values: np.ndarray, message: str) -> None:
         table_of(Frame(x=values), EXPECTED)
     with pytest.raises(DataError, match="no column called 'x'"):
         table_of(Frame(y=values), EXPECTED)
+
+
+def test_a_frame_says_its_own_kinds() -> None:
+    frame = pd.DataFrame(
+        {
+            "whole": [1, 2, 3],
+            "flag": [True, None, False],
+            "word": ["a", None, "NA"],
+            "day": pd.to_datetime(["2024-01-01", None, "2024-01-03"]),
+            "zone": pd.to_datetime(["2024-01-01", "2024-01-02", None]).tz_localize("UTC"),
+            "iso": ["2024-01-01", "2024-01-01T02:00:00+02:00", None],
+            "no_day": ["2024-02-30", "2024-01-01", "2024-01-01"],
+            "lasts": pd.to_timedelta(["12h", None, "2D"]),
+            "money": [Decimal("1.5"), Decimal("NaN"), None],
+            "kind": pd.Categorical(["a", None, "b"]),
+            "nothing": [None, None, None],
+        }
+    )
+    table = table_of(frame)
+    kinds = {column.name: column.kind for column in table.columns}
+    assert kinds == {
+        "whole": "number",
+        "flag": "boolean",
+        "word": "text",
+        "day": "date",
+        "zone": "date",
+        "iso": "date",
+        "no_day": "text",
+        "lasts": "number",
+        "money": "number",
+        "kind": "text",
+        "nothing": "empty",
+    }
+    assert table.column("iso").values.tolist()[:2] == [19723.0, 19723.0]
+    assert table.column("lasts").values.tolist()[::2] == [0.5, 2.0]
+    assert table.column("money").missing().tolist() == [False, True, True]
+    assert table.column("kind").values.tolist() == ["a", None, "b"]
+    assert table.column("zone").missing().tolist() == [False, False, True]
+
+
+def test_categories_of_arrow_keep_their_gaps() -> None:
+    class Dictionary:
+        type = "dictionary<values=string, indices=int32, ordered=0>"
+
+        def to_pylist(self) -> list[str | None]:
+            return ["a", None, "b"]
+
+        def to_numpy(self) -> np.ndarray:
+            return np.array(["a", "b", "b"], object)
+
+    table = table_of(Frame(x=Dictionary()))
+    assert table.column("x").values.tolist() == ["a", None, "b"]
+
+
+def test_a_lazy_frame_is_collected(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lazy:
+        columns = ("n", "t")
+
+        def collect(self) -> Lazy:
+            return self
+
+        def to_native(self) -> Frame:
+            return Frame(n=np.array([1, 2]), t=np.array(["a", "b"], object))
+
+    narwhals = SimpleNamespace(from_native=lambda frame, pass_through: frame)
+    monkeypatch.setitem(sys.modules, "narwhals", narwhals)
+    table = table_of(Lazy())
+    assert [column.kind for column in table.columns] == ["number", "text"]
+    assert table.rows == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.zeros(0), "no rows"),
+        (np.array([10**400, 1], object), "infinite"),
+        (np.array([1 + 2j]), "none that is known"),
+        (np.array([b"bytes"]), "none that is known"),
+    ],
+)
+def test_what_no_column_can_be(values: np.ndarray, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        table_of(Frame(x=values))

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chainrule.errors import DataError
-from chainrule.tabular import Table, read_table
+from chainrule.tabular import Dialect, Table, read_table
+from chainrule.tabular.table import BLANKS
 
 
 def read(tmp_path: Path, text: str | bytes, name: str = "t.csv", **expected: object) -> Table:
@@ -70,7 +71,7 @@ def test_numbers(tmp_path: Path, cell: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["1_000", "0x1F", "1,5", "--1", "+-1", "1e", "e5", ".", "12 3", "٣"]
+    "cell", ["1_000", "0x1F", "1,500", "--1", "+-1", "1e", "e5", ".", "12 3", "٣"]
 )
 def test_not_numbers(tmp_path: Path, cell: str) -> None:
     table = read(tmp_path, f'n\n"{cell}"\n3\n')
@@ -177,21 +178,28 @@ CELLS = st.text(
 @settings(max_examples=60)
 @given(
     st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=8),
-    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]),
+    st.sampled_from(",;\t|~"),
 )
 def test_any_cells_that_python_writes_come_back(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]], end: str
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: list[tuple[str, ...]],
+    end: str,
+    encoding: str,
+    delimiter: str,
 ) -> None:
     text = io.StringIO()
-    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator=end)
+    writer = csv.writer(text, delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator=end)
     writer.writerow(["a", "b", "c"])
     writer.writerows(rows)
     path = tmp_path_factory.mktemp("any") / "t.csv"
-    path.write_bytes(text.getvalue().encode())
-    table = read_table(path, dict.fromkeys("abc", "text"))  # type: ignore[arg-type]
+    path.write_bytes(text.getvalue().encode(encoding))
+    stated = Dialect(delimiter="~") if delimiter == "~" else Dialect()
+    table = read_table(path, dict.fromkeys("abc", "text"), stated)  # type: ignore[arg-type]
     assert table.rows == len(rows)
     for index, name in enumerate("abc"):
-        wanted = [row[index].strip(" \t\r\n") or None for row in rows]
+        wanted = [row[index].strip(BLANKS) or None for row in rows]
         if any(wanted):
             assert values(table, name) == wanted
 
@@ -227,3 +235,56 @@ def test_many_columns(tmp_path: Path) -> None:
     assert values(table, "date_0") == [19722.0 + row for row in range(1, 9)]
     assert values(table, names[250])[3] is None
     assert [note.partition(":")[0] for note in table.notes] == [names[250]]
+
+
+def test_rows_know_their_lines(tmp_path: Path) -> None:
+    table = read(tmp_path, 'a,b\n\n1,"x\ny"\n2,z\n')
+    assert table.lines is not None
+    assert table.lines.tolist() == [4, 5]
+    assert table.take(np.array([1])).place(0).endswith("t.csv, line 5")
+    parquet = tmp_path / "t.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (SELECT 1 AS a) TO '{parquet}' (FORMAT parquet)")
+    assert read_table(parquet).place(0).endswith("t.parquet, data row 1")
+
+
+def test_nothing_is_written_beside_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    seen: list[str] = []
+    execute = duckdb.DuckDBPyConnection.execute
+
+    class Watching:
+        def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+            self.connection = connection
+
+        def __enter__(self) -> Watching:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.connection.close()
+
+        def execute(self, *words: object) -> object:
+            setting = "SELECT current_setting('temp_directory')"
+            seen.append(execute(self.connection, setting).fetchone()[0])  # type: ignore[index]
+            return execute(self.connection, *words)  # type: ignore[arg-type]
+
+    connect = duckdb.connect
+    monkeypatch.setattr(duckdb, "connect", lambda *a, **k: Watching(connect(*a, **k)))
+    read(tmp_path, "a,b\n1,2\n")
+    assert seen
+    assert all(not Path(folder).is_relative_to(tmp_path) for folder in seen)
+    assert all(Path(folder).is_absolute() for folder in seen)
+
+
+def test_damage_to_any_byte_of_a_packed_table_is_noticed(tmp_path: Path) -> None:
+    rows = "a,b\n" + "".join(f"{row},{row * row}\n" for row in range(200))
+    whole = gzip.compress(rows.encode())
+    for place in range(0, len(whole), 19):
+        damaged = whole[:place] + bytes([whole[place] ^ 0x41]) + whole[place + 1 :]
+        try:
+            table = read(tmp_path, damaged, "t.csv.gz")
+        except DataError:
+            continue
+        assert values(table, "b") == [float(row * row) for row in range(200)]

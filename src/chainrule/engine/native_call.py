@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.engine.parts import pass_objective, step_masses
 from chainrule.engine.protocol import Clock, EpochResult, Pulse, Rows
 from chainrule.errors import DataError, InvalidParameterError, ShapeError
-from chainrule.maths.arrays import Array
 from chainrule.plan.plan import Plan
 
 __all__ = ["PULSE_SECONDS", "Call", "address", "require_vector"]
@@ -195,22 +195,11 @@ class Call:
         used = max(steps, 1)
         rate = float(self.rates[min(steps, self.steps - 1) if failed else used - 1])
         objectives, complete = self.objectives[:steps], steps == self.steps and not failed
-        objective = self._objective(steps) if steps else float(self.objectives[0])
-        norm = float(np.mean(self.norms[:used]))
-        return EpochResult(steps, objective, norm, rate, not failed, complete, objectives)
-
-    def _objective(self, steps: int) -> float:
-        data, objectives = self.data[:steps], self.objectives[:steps]
-        mean = float(data.sum())
-        if self.plan.reduction == "mean":
-            mass = self._mass(steps)
-            whole = float(mass.sum())
-            mean = float(np.sum(data * mass)) / whole if whole else float(np.sum(data * mass))
-        return mean + float(np.mean(objectives - data))
-
-    def _mass(self, steps: int) -> Array:
-        starts = np.arange(steps) * self.batch
-        if self.weights is None:
-            return np.minimum(self.batch, len(self.order) - starts).astype(float)
-        weights = self.weights[self.order[: steps * self.batch]].astype(float)
-        return np.add.reduceat(weights, starts)
+        data, norms = self.data[:steps], self.norms[:steps]
+        objective, norm = float(self.objectives[0]), float(self.norms[0])
+        if steps:
+            averaged = self.plan.reduction == "mean"
+            masses = step_masses(self.weights, self.order, self.batch, steps) if averaged else None
+            objective, norm = pass_objective(objectives, data, masses), float(np.mean(norms))
+        parts = (objectives, data, norms)
+        return EpochResult(steps, objective, norm, rate, not failed, complete, *parts)

@@ -112,6 +112,10 @@ class EpochResult:
     """False if the pass was stopped from outside."""
     objectives: np.ndarray = field(default_factory=lambda: np.zeros(0), repr=False, compare=False)
     """Objective of each step that was done, before its own update."""
+    data: np.ndarray = field(default_factory=lambda: np.zeros(0), repr=False, compare=False)
+    """The same without penalties."""
+    norms: np.ndarray = field(default_factory=lambda: np.zeros(0), repr=False, compare=False)
+    """Norm of each step's gradient before clipping."""
 
 
 Pulse = Callable[[int, int], bool]

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.engine.parts import pass_objective, step_masses
 from chainrule.engine.protocol import (
     Buffers,
     Clock,
@@ -250,14 +251,16 @@ class ReferenceEngine:
             Called after each step with (steps done, steps in all); returning False stops.
         """
         starts = range(0, len(order), batch_size)
-        tally = _Tally(self.plan.reduction == "mean")
+        averaged = self.plan.reduction == "mean"
+        masses = step_masses(rows.weights, order, batch_size, len(starts)) if averaged else None
+        tally = _Tally(masses)
         for done, start in enumerate(starts, 1):
             batch = rows.take(order[start : start + batch_size])
             moment = replace(clock, first_row=clock.first_row + start)
             result = self.step(buffers, batch, moment)
             if not result.finite:
                 return tally.result(done - 1, result, finite=False, complete=False)
-            tally.add(result, batch)
+            tally.add(result)
             stopped = pulse is not None and not pulse(done, len(starts))
             if stopped or done == len(starts):
                 return tally.result(done, result, finite=True, complete=done == len(starts))
@@ -271,28 +274,23 @@ def _further_down(error: DataError, rows: int) -> DataError:
 
 
 class _Tally:
-    """Sums over the steps of one pass."""
+    """Numbers of the steps of one pass."""
 
-    def __init__(self, averaged: bool) -> None:
-        self.averaged = averaged
-        self.data = self.mass = self.penalty = self.norm = 0.0
-        self.objectives: list[float] = []
+    def __init__(self, masses: np.ndarray | None) -> None:
+        self.masses = masses
+        self.steps: list[tuple[float, float, float]] = []
 
-    def add(self, result: StepResult, batch: Rows) -> None:
+    def add(self, result: StepResult) -> None:
         """Count one step."""
-        mass = float(len(batch) if batch.weights is None else np.sum(batch.weights))
-        self.data += result.data * (mass if self.averaged else 1.0)
-        self.mass += mass
-        self.penalty += result.objective - result.data
-        self.norm += result.gradient_norm
-        self.objectives.append(result.objective)
+        self.steps.append((result.objective, result.data, result.gradient_norm))
 
     def result(self, steps: int, last: StepResult, finite: bool, complete: bool) -> EpochResult:
         """Return the epoch's numbers; those of the failed step if it was the first."""
         if not steps:
             return EpochResult(0, last.objective, last.gradient_norm, last.rate, finite, complete)
-        data = self.data / self.mass if self.averaged and self.mass else self.data
-        objective = data + self.penalty / steps
-        objectives = np.array(self.objectives)
-        norm = self.norm / steps
-        return EpochResult(steps, objective, norm, last.rate, finite, complete, objectives)
+        objectives, data, norms = np.array(self.steps).T.copy()
+        masses = None if self.masses is None else self.masses[:steps]
+        objective = pass_objective(objectives, data, masses)
+        norm = float(np.mean(norms))
+        parts = (objectives, data, norms)
+        return EpochResult(steps, objective, norm, last.rate, finite, complete, *parts)

@@ -20,14 +20,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from chainrule.checks import shown
-from chainrule.engine.native import NativeEngine, reason_for_reference
+from chainrule.engine.native import NativeEngine, default_threads, reason_for_reference
 from chainrule.engine.protocol import Observer
 from chainrule.engine.reference import ReferenceEngine
 from chainrule.errors import InvalidParameterError, ReferenceEngineWarning
 from chainrule.plan.plan import Plan
 from chainrule.registry import suggest
 
-__all__ = ["engine_for", "threads_of_engines", "warn_once"]
+__all__ = ["engine_for", "threads_here", "threads_of_engines", "warn_once"]
 
 _CHOICES = ("auto", "native", "reference")
 _THREADS: ContextVar[int | None] = ContextVar("threads of new engines", default=None)
@@ -48,6 +48,12 @@ def threads_of_engines(count: int) -> Generator[None, None, None]:
         yield
     finally:
         _THREADS.reset(token)
+
+
+def threads_here() -> int:
+    """Return the number of threads that an engine made here would have for large batches."""
+    stated = _THREADS.get()
+    return default_threads() if stated is None else stated
 
 
 def engine_for(

@@ -5,6 +5,8 @@ from __future__ import annotations
 # Importing a module registers its members.
 from chainrule.maths import (
     activations,
+    augmentations_image,
+    augmentations_table,
     clipping,
     initialisers,
     losses_classification,
@@ -18,6 +20,8 @@ from chainrule.maths import (
 
 __all__ = [
     "activations",
+    "augmentations_image",
+    "augmentations_table",
     "clipping",
     "initialisers",
     "losses_classification",

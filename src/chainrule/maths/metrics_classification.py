@@ -79,6 +79,7 @@ class Accuracy(ClassMetric):
     """
 
     name = "accuracy"
+    adds_up = True
     latex = r"\frac{1}{\sum_i w_i} \sum_i w_i \, [\hat{c}_i = c_i]"
     range = "[0, 1]"
     source = "scikit-learn, accuracy_score"
@@ -130,6 +131,22 @@ class BalancedAccuracy(ClassMetric):
         weights = np.ones(len(Y)) if weights is None else weights
         totals = np.bincount(true, weights)
         right = np.bincount(true, weights * (predicted == true))
+        return self.whole(np.stack([totals, right]))
+
+    def partial(self, P: np.ndarray, Y: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+        P, Y, weights = checked(P, Y, weights, allow_more=False)
+        classes = max(Y.shape[1], 2)
+        if not len(Y):
+            return np.zeros((2, classes))
+        predicted, true = class_numbers(P, Y)
+        weights = np.ones(len(Y)) if weights is None else weights
+        counts = [
+            np.bincount(true, mass, classes) for mass in (weights, weights * (predicted == true))
+        ]
+        return np.stack(counts)
+
+    def whole(self, partial: np.ndarray) -> float:
+        totals, right = partial
         present = totals > 0
         return float(np.mean(right[present] / totals[present])) if present.any() else math.nan
 
@@ -157,6 +174,7 @@ class LogLoss(ClassMetric):
     """
 
     name = "log_loss"
+    adds_up = True
     latex = r"-\frac{1}{\sum_i w_i} \sum_i w_i \sum_k y_{ik} \log p_{ik}"
     greater_is_better = False
     range = r"[0, \infty)"
@@ -194,6 +212,7 @@ class Brier(ClassMetric):
     """
 
     name = "brier"
+    adds_up = True
     latex = r"\frac{1}{\sum_i w_i} \sum_i w_i \sum_k (p_{ik} - y_{ik})^2"
     greater_is_better = False
     range = "[0, K]"

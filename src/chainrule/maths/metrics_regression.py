@@ -55,6 +55,7 @@ class MeanSquaredError(NumberMetric):
     """
 
     name = "mse"
+    adds_up = True
     latex = r"\frac{1}{K \sum_i w_i} \sum_{ik} w_i (p_{ik} - y_{ik})^2"
     greater_is_better = False
     range = r"[0, \infty)"
@@ -92,6 +93,16 @@ class RootMeanSquaredError(NumberMetric):
     def per_output(self, P: np.ndarray, Y: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
         return np.sqrt(weighted_mean((P - Y) ** 2, weights))
 
+    def partial(self, P: np.ndarray, Y: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+        P, Y, weights = checked(P, Y, weights, allow_more=True)
+        mass = float(len(Y) if weights is None else np.sum(weights))
+        means = weighted_mean((P - Y) ** 2, weights) if mass else np.zeros(Y.shape[1])
+        return np.array([mass, *(mass * means)])
+
+    def whole(self, partial: np.ndarray) -> float:
+        mass = partial[0]
+        return float(np.mean(np.sqrt(partial[1:] / mass))) if mass else float("nan")
+
 
 @METRICS.register
 @dataclass(frozen=True)
@@ -111,6 +122,7 @@ class MeanAbsoluteError(NumberMetric):
     """
 
     name = "mae"
+    adds_up = True
     latex = r"\frac{1}{K \sum_i w_i} \sum_{ik} w_i |p_{ik} - y_{ik}|"
     greater_is_better = False
     range = r"[0, \infty)"
@@ -159,6 +171,37 @@ class R2(NumberMetric):
         share = unexplained / np.where(constant, 1.0, variance)
         return 1.0 - np.where(constant, unexplained != 0.0, share)
 
+    def partial(self, P: np.ndarray, Y: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+        P, Y, weights = checked(P, Y, weights, allow_more=True)
+        counted = Y if weights is None else Y[weights != 0]
+        if not len(counted):
+            return np.zeros((7, 0))
+        mass = float(len(Y) if weights is None else np.sum(weights))
+        mean = weighted_mean(Y, weights)
+        spread = mass * weighted_mean((Y - mean) ** 2, weights)
+        error = mass * weighted_mean((P - Y) ** 2, weights)
+        ends = (counted.min(axis=0), counted.max(axis=0))
+        masses, rows = np.full(len(mean), mass), np.full(len(mean), len(Y))
+        return np.stack([masses, mean, spread, error, *ends, rows])
+
+    def merged(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        if not (one.size and other.size):
+            return one if one.size else other
+        mass = one[0] + other[0]
+        apart = other[1] - one[1]
+        mean = one[1] + apart * other[0] / mass
+        spread = one[2] + other[2] + apart**2 * one[0] * other[0] / mass
+        low, high = np.minimum(one[4], other[4]), np.maximum(one[5], other[5])
+        return np.stack([mass, mean, spread, one[3] + other[3], low, high, one[6] + other[6]])
+
+    def whole(self, partial: np.ndarray) -> float:
+        if not partial.size or partial[6, 0] < 2:
+            return float("nan")
+        _, _, spread, error, low, high, _ = partial
+        constant = low == high
+        share = np.where(constant, error != 0.0, error / np.where(constant, 1.0, spread))
+        return float(np.mean(1.0 - share))
+
 
 @METRICS.register
 @dataclass(frozen=True)
@@ -185,6 +228,7 @@ class MeanPinballLoss(NumberMetric):
     """
 
     name = "pinball"
+    adds_up = True
     rules = {"quantile": Real(0, 1, closed="neither")}
     latex = (
         r"\frac{1}{K \sum_i w_i} \sum_{ik} w_i"
@@ -227,6 +271,7 @@ class PoissonDeviance(NumberMetric):
     """
 
     name = "poisson_deviance"
+    adds_up = True
     latex = (
         r"\frac{2}{K \sum_i w_i} \sum_{ik}"
         r" w_i \left(y_{ik} \log \frac{y_{ik}}{p_{ik}} - y_{ik} + p_{ik}\right)"

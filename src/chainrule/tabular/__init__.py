@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chainrule.tabular.dialect import Dialect as Dialect
 from chainrule.tabular.encoder import Encoder as Encoder
 from chainrule.tabular.predict import Predictions as Predictions
 from chainrule.tabular.predict import predict_table as predict_table
@@ -12,6 +13,7 @@ from chainrule.tabular.table import Table as Table
 
 __all__ = [
     "Column",
+    "Dialect",
     "Encoder",
     "Predictions",
     "Table",

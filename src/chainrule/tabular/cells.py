@@ -8,7 +8,8 @@ b) An empty cell is missing. `NA`, `N/A`, `NaN`, `null`, `None` and `?` are miss
    whose other cells are all numbers (or truth values, or dates), which a note tells; in a column of
    text they are values like any other.
 c) An infinite number is an error that names its line: neither a number to learn from nor missing.
-d) Dates are ISO 8601 (`2024-02-29`, `2024-02-29 13:45:00`) and become days since 1970-01-01.
+d) Dates are ISO 8601 (`2024-02-29`, `2024-02-29 13:45:00`, `2024-02-29T13:45+01:00`) and become
+   days since 1970-01-01; a time with an offset becomes UTC. Other ways to write them: `forms`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from chainrule.tabular.table import Kind
 
 __all__ = [
     "DATE",
-    "DECIMAL_COMMA",
     "MISSING_WORDS",
     "Profile",
     "conversion",
@@ -31,9 +31,12 @@ __all__ = [
 MISSING_WORDS = ("na", "n/a", "#n/a", "nan", "null", "none", "?")
 """Lower-case words that stand for a missing cell in a column that is otherwise not text."""
 
-DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?Z?)?"
-DECIMAL_COMMA = r"[+-]?[0-9]+,[0-9]+([eE][+-]?[0-9]+)?"
-"""A number as much of Europe writes it. It is told, not read: 1,234 may mean a thousand as well."""
+_OFFSET = "[+-][0-9]{2}(:?[0-9]{2})?"
+DATE = (
+    "[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?"
+    f"(Z| ?{_OFFSET})?)?"
+)
+_AT_END = f"(:[0-9.]+) ?(Z|{_OFFSET})$"
 _NEARLY = 0.9
 """From this share of numbers on, a column of text is worth a note that names the odd cell."""
 
@@ -45,42 +48,70 @@ def _tests(cell: str) -> dict[str, str]:
     return {
         # DuckDB's cast also takes 1_000, nan and +-1, which are not numbers here. Infinity passes:
         # the reader names the line where it is.
+        "coded": f"(starts_with({cell}, '0') AND regexp_full_match({cell}, '0[0-9]+'))",
         "number": f"({number} IS NOT NULL AND NOT isnan({number}) AND NOT contains({cell}, '_') "
         f"AND NOT starts_with({cell}, '+-'))",
         "boolean": f"(lower({cell}) IN ('true', 'false'))",
         "date": f"({cell} LIKE '____-__-__%' AND regexp_full_match({cell}, '{DATE}') "
-        f"AND try_cast({cell} AS TIMESTAMP) IS NOT NULL)",
+        f"AND try_cast({_without_offset(cell)} AS TIMESTAMP) IS NOT NULL)",
         "word": f"(lower({cell}) IN ({words}))",
     }
 
 
-def profile_query(cells: Sequence[str], stated: Kind | None) -> str:
+def _without_offset(cell: str) -> str:
+    # Versions of DuckDB differ in what a cast to TIMESTAMP makes of an offset.
+    return f"regexp_replace({cell}, '{_AT_END}', '\\1')"
+
+
+def _days(cell: str) -> str:
+    """Return the SQL of the days since 1970-01-01, in UTC."""
+    offset = f"regexp_extract({cell}, '{_AT_END}', 2)"
+    minutes = (
+        f"CASE WHEN {offset} IN ('', 'Z') THEN 0.0 ELSE "
+        f"(CASE WHEN starts_with({offset}, '-') THEN -1.0 ELSE 1.0 END) * "
+        f"(60 * substr({offset}, 2, 2)::DOUBLE + "
+        f"coalesce(try_cast(right({offset}, length({offset}) - 3).replace(':', '') AS DOUBLE), 0))"
+        " END"
+    )
+    moment = f"epoch_us(try_cast({_without_offset(cell)} AS TIMESTAMP))::DOUBLE"
+    return f"({moment} - 60000000.0 * ({minutes})) / 86400000000.0"
+
+
+def profile_query(table: str, cells: Sequence[str], stated: Kind | None) -> str:
     """Return the SQL that counts the cells of each kind: rows of (place in `cells`, kind, count).
 
     Parameters
     ----------
+    table : str
     cells : sequence of str
-        Columns of the table `cells`.
+        Columns of the table.
     stated : kind, optional
         The kind that a typed file states for all of them (only NaN is left to look for).
     """
-    tests = {"word": "cell = 'nan'", stated: "true"} if stated else _tests("cell")
+    tests = _tests("cell")
+    if stated:  # a file of types may hold dates before the year 1 or without end
+        sure = tests["date"] if stated == "date" else "true"
+        tests = {"word": "cell = 'nan'", stated: sure}
     # Each cell stops at the first test that holds; no cell passes two of them.
     cases = " ".join(f"WHEN {test} THEN '{kind}'" for kind, test in tests.items())
     # One expression for all columns: with one for each, planning takes the square of their number.
     long = f"SELECT unnest([{', '.join(cells)}]) AS cell, unnest(range({len(cells)})) AS place"
     return (
         f"SELECT place, CASE {cases} ELSE 'text' END AS kind, count(*) "
-        f"FROM ({long} FROM cells) WHERE cell IS NOT NULL GROUP BY place, kind"
+        f"FROM ({long} FROM {table}) WHERE cell IS NOT NULL GROUP BY place, kind"
     )
 
 
 @dataclass(frozen=True)
 class Profile:
-    """How many cells of a column are filled, and how many could be of each kind."""
+    """How many cells of a column are filled, and how many could be of each kind.
+
+    `coded` are those of the numbers that begin with a zero before another digit.
+    """
 
     filled: int
     number: int = 0
+    coded: int = 0
     boolean: int = 0
     date: int = 0
     word: int = 0
@@ -89,6 +120,9 @@ class Profile:
     def from_counts(cls, counts: Mapping[str, int]) -> Profile:
         """Read the counts by kind that `profile_query` gives."""
         told = {kind: count for kind, count in counts.items() if kind != "text"}
+        coded = told.get("coded", 0)
+        if coded:
+            told["number"] = told.get("number", 0) + coded
         return cls(sum(counts.values()), **told)
 
     def kind(self) -> Kind:
@@ -124,7 +158,7 @@ def conversion(cell: str, kind: Kind) -> str:
             f"WHEN lower({cell}) IN ('false', '0') THEN 0.0::DOUBLE END"
         )
     if kind == "date":
-        return f"epoch_us(try_cast({cell} AS TIMESTAMP))::DOUBLE / 86400000000.0"
+        return f"CASE WHEN {_tests(cell)['date']} THEN {_days(cell)} END"
     if kind == "empty":
         return "NULL::DOUBLE"
     return cell

@@ -2,12 +2,13 @@
 
 Decisions
 ---------
-a) A number or date is standardised with mean and standard deviation of the training rows; a truth
-   value stays 0 or 1. A missing cell becomes the training mean, and a column that had missing cells
-   in training gets a second feature, 1 where the cell is missing.
+a) A number is standardised with mean and standard deviation of the training rows; a truth value
+   stays 0 or 1. A missing cell becomes the training mean, and a column that had missing cells in
+   training gets a second feature, 1 where the cell is missing. Dates: see `dates`.
 b) A text column becomes one feature per level (one-hot). With more than `MAX_LEVELS` levels the
-   most frequent are kept and the rest share the level "other". A missing cell is a level of its own
-   if training had missing cells, otherwise all features are 0.
+   most frequent of those that occur twice at least are kept, and the rest share the level "other";
+   where none occurs twice (names, identifiers) the levels tell nothing. A missing cell is a level
+   of its own if training had missing cells, otherwise all features are 0.
 c) A level that training never saw is "other" where there is one (it is as rare as they were), and
    otherwise all zeros.
 """
@@ -16,62 +17,32 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from chainrule.checks import Boolean, Each, OneOf, Real, Rule, Text, check_parameters
+from chainrule.checks import Boolean, Each, OneOf, Real, Rule, Text
 from chainrule.errors import DataError, InvalidParameterError
+from chainrule.tabular.coding import ColumnCode, cells_note, gaps_note, standard
+from chainrule.tabular.dates import fit_dates
 from chainrule.tabular.table import Column, Kind
 
-__all__ = ["MAX_LEVELS", "ColumnCode", "LevelCode", "NumberCode", "fit_code", "standard"]
+__all__ = ["MAX_LEVELS", "LevelCode", "NumberCode", "fit_code", "standard"]
 
 MAX_LEVELS = 64
 """So many levels of a text column get a feature of their own; rarer ones share one."""
 
 
 @dataclass(frozen=True)
-class ColumnCode:
-    """Base of the fitted rules of a column."""
-
-    name: str
-    rules: ClassVar[Mapping[str, Rule]] = {}
-
-    def __post_init__(self) -> None:
-        check_parameters(self.rules, asdict(self), lambda field: f"column {self.name!r}, {field}")
-
-    @property
-    def expects(self) -> Kind:
-        """Kind of the column."""
-        raise NotImplementedError
-
-    def features(self) -> tuple[str, ...]:
-        """Return the names of the features, in the order of `encode`."""
-        raise NotImplementedError
-
-    def encode(self, column: Column) -> np.ndarray:
-        """Return the features of a column, `(N, len(features()))` float64, all finite."""
-        raise NotImplementedError
-
-    def surprises(self, column: Column) -> list[str]:
-        """Return what in a column training never saw: levels, or missing cells."""
-        raise NotImplementedError
-
-    def document(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
 class NumberCode(ColumnCode):
-    """A column of numbers, dates or truth values: `(x - offset) / scale`.
+    """A column of numbers or truth values: `(x - offset) / scale`.
 
     Parameters
     ----------
     name : str
     kind : str
-        `"number"`, `"date"` or `"boolean"`.
+        `"number"` or `"boolean"`; `"date"` in model files of the first version.
     offset, scale : float
         Mean and standard deviation of the training rows; 0 and 1 for truth values.
     fill : float
@@ -126,7 +97,7 @@ class NumberCode(ColumnCode):
 
     def surprises(self, column: Column) -> list[str]:
         empty = 0 if self.indicator else int(column.missing().sum())
-        return [_gaps(empty, "read as the mean of training")] if empty else []
+        return [gaps_note(empty, "read as the mean of training")] if empty else []
 
 
 @dataclass(frozen=True)
@@ -202,33 +173,9 @@ class LevelCode(ColumnCode):
             listed = ", ".join(level[:40] for level in list(strange)[:3])
             more = ", ..." if len(strange) > 3 else ""
             which = "saw rarely or never" if self.other else "never saw"
-            hold = _cells(strange.total(), "holds", "hold")
+            hold = cells_note(strange.total(), "holds", "hold")
             found.append(f"{hold} a level that training {which} ({listed}{more})")
-        return found + ([_gaps(empty, "read as none of the levels")] if empty else [])
-
-
-def _cells(number: int, one: str, many: str) -> str:
-    return f"{number:,} cell {one}" if number == 1 else f"{number:,} cells {many}"
-
-
-def _gaps(number: int, instead: str) -> str:
-    return f"{_cells(number, 'is', 'are')} missing, and in training none was: {instead}"
-
-
-def standard(values: np.ndarray) -> tuple[float, float]:
-    """Return mean and standard deviation (divided by N), safe for values of any size.
-
-    Example
-    -------
-    >>> import numpy as np
-    >>> standard(np.array([1.0, 3.0]))
-    (2.0, 1.0)
-    """
-    size = float(np.max(np.abs(values)))
-    if size == 0.0:
-        return 0.0, 0.0
-    part = values / size
-    return float(part.mean()) * size, float(part.std()) * size
+        return found + ([gaps_note(empty, "read as none of the levels")] if empty else [])
 
 
 def fit_code(column: Column) -> ColumnCode | None:
@@ -246,6 +193,8 @@ def fit_code(column: Column) -> ColumnCode | None:
         return None
     if column.kind == "text":
         return _fit_levels(column.name, known, gaps)
+    if column.kind == "date":
+        return fit_dates(column)
     varies = bool(known.min() != known.max())
     if not varies and not gaps:
         return None
@@ -265,5 +214,10 @@ def _fit_levels(name: str, known: np.ndarray, gaps: bool) -> LevelCode | None:
     counts = Counter(known.tolist())
     if len(counts) == 1 and not gaps:
         return None
-    ranked = sorted(counts, key=lambda level: (-counts[level], level))
-    return LevelCode(name, tuple(sorted(ranked[:MAX_LEVELS])), len(ranked) > MAX_LEVELS, gaps)
+    if len(counts) > MAX_LEVELS:
+        repeated = [level for level, count in counts.items() if count > 1]
+        ranked = sorted(repeated, key=lambda level: (-counts[level], level))[:MAX_LEVELS]
+        if not ranked and not gaps:
+            return None
+        return LevelCode(name, tuple(sorted(ranked)), bool(ranked), gaps)
+    return LevelCode(name, tuple(sorted(counts)), False, gaps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
@@ -10,13 +11,17 @@ import numpy as np
 
 from chainrule.checks import shown
 from chainrule.errors import ChainruleError, DataError, FileFormatError
-from chainrule.tabular.codes import ColumnCode, LevelCode, NumberCode, fit_code
+from chainrule.tabular.codes import LevelCode, NumberCode, fit_code
+from chainrule.tabular.coding import ColumnCode
+from chainrule.tabular.dates import DateCode
 from chainrule.tabular.table import Column, Kind, Table
 from chainrule.tabular.target import TargetCode, Task
 
 __all__ = ["Encoder"]
 
 CodeT = TypeVar("CodeT")
+LARGEST = float(np.finfo(np.float32).max)
+"""No feature is larger: networks compute in float32."""
 
 
 @dataclass(frozen=True)
@@ -109,20 +114,27 @@ class Encoder:
         DataError
             A column is missing or of another kind; a number is too far outside what training saw.
         """
-        parts = [code.encode(self._column(table, code)) for code in self.codes]
-        X = np.concatenate(parts, axis=1)
-        limit = np.finfo(np.float32).max
-        bad = np.argwhere(~(np.abs(X) <= limit))
-        if len(bad):
-            row, feature = (int(place) for place in bad[0])
-            name = self.features[feature]
-            raise DataError(
-                "a number is too large to be used",
-                where=f"{table.source}, column {name!r}, data row {row + 1}",
-                expected="a size like that of the numbers in training",
-                got=f"{table.column(name).values[row]:g}",
-            )
+        X = np.empty((table.rows, self.width()))
+        _require_room(X)
+        start = 0
+        for code in self.codes:
+            column = self._column(table, code)
+            part = code.encode(column)
+            X[:, start : start + part.shape[1]] = part
+            start += part.shape[1]
+            if part.size and not max(-part.min(), part.max()) <= LARGEST:
+                row = int(np.argmax(~(np.abs(part) <= LARGEST).all(axis=1)))
+                raise DataError(
+                    f"a number of column {code.name!r} is too large to be used",
+                    where=table.place(row),
+                    expected="a size like that of the numbers in training",
+                    got=f"{column.values[row]:g}",
+                )
         return X
+
+    def width(self) -> int:
+        """Return the number of features."""
+        return sum(len(code.features()) for code in self.codes)
 
     def _column(self, table: Table, code: ColumnCode) -> Column:
         column = table.column(code.name)
@@ -176,7 +188,27 @@ class Encoder:
         return encoder
 
 
-_CODES: dict[str, type[ColumnCode]] = {"number": NumberCode, "levels": LevelCode}
+_CODES: dict[str, type[ColumnCode]] = {
+    "number": NumberCode,
+    "date": DateCode,
+    "levels": LevelCode,
+}
+
+
+def _require_room(X: np.ndarray) -> None:
+    """Refuse a matrix that cannot fit, rather than be killed while it is filled."""
+    try:
+        room = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not every system tells
+        return
+    if X.nbytes > room:
+        raise DataError(
+            "the table as numbers does not fit into memory",
+            where=f"{len(X):,} rows, {X.shape[1]:,} features",
+            expected=f"at most {room / 2**30:.3g} GiB",
+            got=f"{X.nbytes / 2**30:.3g} GiB",
+            do="leave out rows, or columns of text with many levels",
+        )
 
 
 def _name(code: ColumnCode) -> str:

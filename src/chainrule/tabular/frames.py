@@ -7,15 +7,19 @@ a) A frame is read through three things that they all have: names, `frame[name]`
 b) A cell means what it means in a file: text loses the spaces around it, and an empty one is
    missing, as are None, NaN, NaT and pandas' NA.
 c) Where a kind is expected, what a file would have held is taken: 0 and 1 for truth values, whole
-   numbers for text, ISO 8601 text for dates.
+   numbers for text, ISO 8601 text for dates. Where none is, text is text, except that a column
+   of ISO 8601 dates is dates; durations are numbers of days.
+d) Lazy frames and relations are brought into memory by narwhals, where it is installed.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 import numbers
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -23,7 +27,7 @@ import numpy as np
 from chainrule.checks import shown
 from chainrule.errors import DataError
 from chainrule.tabular.cells import DATE
-from chainrule.tabular.table import Column, Kind, Table, missing_column
+from chainrule.tabular.table import BLANKS, Column, Kind, Table, missing_column
 from chainrule.training.names import column_names
 
 __all__ = ["table_of"]
@@ -39,13 +43,22 @@ _KINDS: dict[str, Kind] = {
 _WORDS = {"true": True, "false": False}
 
 
-def table_of(frame: Any, expected: Mapping[str, Kind]) -> Table:
-    """Return the expected columns of a data frame as a table, in any order of the frame's.
+def table_of(frame: Any, expected: Mapping[str, Kind] | None = None) -> Table:
+    """Return columns of a data frame as a table.
+
+    Parameters
+    ----------
+    frame : data frame
+        Of pandas, polars, PyArrow, or whatever narwhals reads.
+    expected : mapping of column name to kind, optional
+        Return these columns, in this order, as these kinds: what a fitted encoder asks for. None:
+        all columns, each as the kind that its type or its cells say.
 
     Raises
     ------
     DataError
-        A column is missing, holds an infinite number, or cells of no known or of several kinds.
+        A column is missing, holds an infinite number, or cells of no known or of several kinds; or
+        there are no rows.
 
     Example
     -------
@@ -57,23 +70,47 @@ def table_of(frame: Any, expected: Mapping[str, Kind]) -> Table:
     >>> table.column("town").values.tolist(), table.column("rooms").values.tolist()
     (['Ghent', None], [3.0, 4.0])
     """
+    frame = _held(frame)
     names = column_names(frame) or ()
-    columns = []
-    for name, kind in expected.items():
+    wanted: Mapping[str, Kind | None] = dict.fromkeys(names) if expected is None else {**expected}
+    columns: list[Column] = []
+    for name, kind in wanted.items():
         if name not in names:
             raise missing_column(name, names, "the data frame")
         columns.append(_column(name, _array(frame[name]), kind))
-    return Table(tuple(columns), "the data frame")
+    table = Table(tuple(columns), "the data frame")
+    if not table.rows:
+        raise DataError("the data frame has no rows", where="the data frame")
+    return table
+
+
+def _held(frame: Any) -> Any:
+    """Return a frame that holds its cells, from one that has yet to compute them."""
+    if not (hasattr(frame, "collect") or hasattr(frame, "fetchnumpy")):
+        return frame
+    try:
+        narwhals = importlib.import_module("narwhals")
+    except ImportError:
+        return frame
+    found = narwhals.from_native(frame, pass_through=True)
+    return found.collect().to_native() if hasattr(found, "collect") else frame
 
 
 def _array(series: Any) -> np.ndarray:
-    found = series.to_numpy() if hasattr(series, "to_numpy") else series
-    return np.asarray(found)
+    if hasattr(series, "to_pylist") and "dictionary" in str(getattr(series, "type", "")):
+        # PyArrow's own way to an array gives missing categories the name of another one.
+        listed = series.to_pylist()
+        found = np.empty(len(listed), object)
+        found[:] = listed
+        return found
+    return np.asarray(series.to_numpy() if hasattr(series, "to_numpy") else series)
 
 
-def _column(name: str, values: np.ndarray, expected: Kind) -> Column:
+def _column(name: str, values: np.ndarray, expected: Kind | None) -> Column:
     if values.ndim != 1:
         raise DataError("several columns have this name", where=f"column {name!r}")
+    if values.dtype.kind == "m":
+        values = np.where(np.isnat(values), np.nan, values / np.timedelta64(1, "D"))
     if values.dtype.kind in _KINDS:
         kind, values = _as_expected(_KINDS[values.dtype.kind], values, expected)
     else:
@@ -119,16 +156,26 @@ def _of_objects(name: str, values: np.ndarray) -> tuple[Kind, np.ndarray]:
         return kind, text
     if kind == "date":
         return kind, np.array([_moment(cell) for cell in cells], "datetime64[us]")
-    return kind, np.array([np.nan if cell is None else float(cell) for cell in cells])
+    return kind, np.array([np.nan if cell is None else _number(cell) for cell in cells])
+
+
+def _number(cell: Any) -> float:
+    if isinstance(cell, dt.timedelta):
+        return cell / dt.timedelta(days=1)
+    try:
+        return float(cell)
+    except OverflowError:  # a whole number of hundreds of digits
+        return np.inf
 
 
 def _cell(value: Any) -> Any:
     """Return a cell, None if it is missing."""
     if isinstance(value, str):
-        return value.strip(" \t\r\n") or None
+        return value.strip(BLANKS) or None
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return None
-    return None if isinstance(value, float) and value != value else value
+    unequal = isinstance(value, (float, Decimal)) and value != value
+    return None if unequal else value
 
 
 def _kind(cell: Any) -> Kind | None:
@@ -138,9 +185,8 @@ def _kind(cell: Any) -> Kind | None:
         return "boolean"
     if isinstance(cell, (dt.date, np.datetime64)):
         return "date"
-    # decimal.Decimal is a number to everybody but the module `numbers`.
-    known = isinstance(cell, numbers.Real) or type(cell).__name__ == "Decimal"
-    return "number" if known else None
+    # Decimal is a number to everybody but the module `numbers`.
+    return "number" if isinstance(cell, (numbers.Real, Decimal, dt.timedelta)) else None
 
 
 def _moment(cell: Any) -> np.datetime64:
@@ -151,7 +197,7 @@ def _moment(cell: Any) -> np.datetime64:
     return np.datetime64(cell, "us")
 
 
-def _as_expected(kind: Kind, values: np.ndarray, expected: Kind) -> tuple[Kind, np.ndarray]:
+def _as_expected(kind: Kind, values: np.ndarray, expected: Kind | None) -> tuple[Kind, np.ndarray]:
     """Return kind and values, in the expected kind where a file would have been read as it."""
     if kind == "number":
         known = values[~np.isnan(values)] if values.dtype.kind == "f" else values
@@ -168,7 +214,28 @@ def _as_expected(kind: Kind, values: np.ndarray, expected: Kind) -> tuple[Kind, 
             return "boolean", np.array(
                 [np.nan if cell is None else _WORDS[cell.lower()] for cell in cells], np.float64
             )
-        if expected == "date" and all(re.fullmatch(DATE, cell) for cell in known):
-            moments = [_moment(cell and np.datetime64(cell.rstrip("Z"), "us")) for cell in cells]
-            return "date", np.array(moments, "datetime64[us]")
+        if expected in ("date", None) and (moments := _iso_dates(cells)) is not None:
+            return "date", moments
     return kind, values
+
+
+_OFFSET = re.compile(r"(.*:[0-9.]+) ?([+-])([0-9]{2}):?([0-9]{2})?$")
+
+
+def _iso_dates(cells: list[str | None]) -> np.ndarray | None:
+    """Return cells as moments in UTC; None if one of them is no date in ISO 8601."""
+    moments = np.full(len(cells), np.datetime64("NaT", "us"))
+    for row, cell in enumerate(cells):
+        if cell is None:
+            continue
+        if not re.fullmatch(DATE, cell):
+            return None
+        plain, minutes = cell.rstrip("Z"), 0
+        if found := _OFFSET.match(plain):
+            plain, sign, hours, rest = found.groups()
+            minutes = (60 * int(hours) + int(rest or 0)) * (1 if sign == "+" else -1)
+        try:
+            moments[row] = np.datetime64(plain, "us") - np.timedelta64(minutes, "m")
+        except ValueError:  # the 31st of February
+            return None
+    return moments

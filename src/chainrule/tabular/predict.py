@@ -65,6 +65,11 @@ def encoder_of(model: TableModel) -> Encoder:
             "the model was trained on arrays, so it cannot read a table",
             do="use model.predict(X) in Python, or train with: chainrule train",
         )
+    if "pixels" in model.encoder:
+        raise UsageError(
+            "the model was trained on pictures, so it cannot read a table",
+            do="name pictures: a folder, an idx file or a .npy file",
+        )
     return Encoder.from_document(model.encoder)
 
 

@@ -8,21 +8,26 @@ are found here with the line where they are.
 from __future__ import annotations
 
 import csv
-import gzip
-import io
-import zlib
+import sys
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import Any, NoReturn
+
+import numpy as np
 
 from chainrule.errors import DataError
+from chainrule.tabular.dialect import Dialect
+from chainrule.tabular.source import DAMAGE, Source, damaged, room, unpacked
+from chainrule.tabular.table import BLANKS
 
-__all__ = ["Survey", "line_of_row", "open_binary", "survey_text"]
+__all__ = ["Survey", "copied", "survey_text"]
 
 DELIMITERS = (",", ";", "\t", "|")
+_EXCEL = ["sep=", ""]
+"""The line `sep=;`, by which Excel tells itself the delimiter, once it is split by it."""
 
 
 @dataclass(frozen=True)
@@ -36,19 +41,28 @@ class Survey:
     rows : int
         Number of data rows.
     delimiter : str
-    skipped : int
-        Number of empty lines before the header.
+    quote : str
+    lines : (N,) int array
+        The line of the file, from 1, on which each row ends.
+    plain : bool
+        DuckDB reads the file as it stands: one kind of line end, the usual quotes, no row that is
+        an empty line.
+    longest : int
+        Characters of the longest row.
     notes : tuple of str
     """
 
     names: tuple[str, ...]
     rows: int
     delimiter: str
-    skipped: int
+    quote: str
+    lines: np.ndarray
+    plain: bool
+    longest: int
     notes: tuple[str, ...]
 
 
-def survey_text(path: Path) -> Survey:
+def survey_text(source: Source, dialect: Dialect) -> Survey:
     """Read a CSV or TSV file once, without keeping it.
 
     Raises
@@ -58,55 +72,136 @@ def survey_text(path: Path) -> Survey:
         few fields, an unbalanced quote; each with the file and the line.
     """
     try:
-        delimiter = "\t" if ".tsv" in path.suffixes else _sniff_delimiter(path)
-        with _open_text(path) as file:
-            return _survey(path, _records(path, file, delimiter), delimiter)
+        delimiter = dialect.delimiter or _sniff_delimiter(source, dialect.quote)
+        with source.text() as file:
+            return _survey(source, _Records(source, file, delimiter, dialect.quote))
     except UnicodeDecodeError:
-        _raise_not_utf8(path)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(
-            "the compressed file is damaged or cut off", where=str(path), got=str(error)
-        ) from None
+        _raise_not_utf8(source)
+    except DAMAGE as error:
+        raise damaged(source, error) from None
 
 
-def line_of_row(path: Path, survey: Survey, row: int) -> int:
-    """Return the line of the file (from 1) on which data row `row` (from 0) ends."""
-    with _open_text(path) as file:
-        records = _records(path, file, survey.delimiter)
-        kept = (line for line, record in records if record or len(survey.names) == 1)
-        header_done = 1
-        return next(islice(kept, row + header_done + _leading(survey), None))
+def copied(source: Source, survey: Survey, groups: list[range]) -> list[Path]:
+    """Write the rows anew, one file for each group of columns, as DuckDB reads them without doubt.
+
+    Every field is quoted and ends are one line feed; the header is left out.
+    """
+    paths = [source.folder / f"columns-{number}.csv" for number in range(len(groups))]
+    files: list[Any] = []
+    with room(source.folder), source.text() as file:
+        try:
+            files.extend(path.open("w", encoding="utf-8", newline="") for path in paths)
+            writers = [csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n") for out in files]
+            stream = iter(_Records(source, file, survey.delimiter, survey.quote))
+            next(record for _, record in stream if record and record != _EXCEL)
+            width = len(survey.names)
+            for _, record in stream:
+                if not record and width > 1:
+                    continue
+                cells = [cell.strip(BLANKS) for cell in record] or [""]
+                for writer, group in zip(writers, groups, strict=True):
+                    writer.writerow(cells[group.start : group.stop])
+        finally:
+            for out in files:
+                out.close()
+    return paths
 
 
-def _leading(survey: Survey) -> int:
-    # In a table of one column an empty line is a row, but those before the header are not.
-    return survey.skipped if len(survey.names) == 1 else 0
+class _Records:
+    """The records of a text: (line on which it ends, fields), and what the lines were like."""
+
+    def __init__(self, source: Source, lines: Iterable[str], delimiter: str, quote: str) -> None:
+        self.source = source
+        self.delimiter = delimiter
+        self.quote = quote
+        self.ends: set[str] = set()
+        self.characters = 0
+        self._lines = lines
+
+    def __iter__(self) -> Iterator[tuple[int, list[str]]]:
+        reader = csv.reader(
+            self._checked(), delimiter=self.delimiter, quotechar=self.quote, strict=True
+        )
+        while True:
+            try:
+                record = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                raise self._fault(error, reader.line_num) from None
+            yield reader.line_num, record
+
+    def _checked(self) -> Iterator[str]:
+        for number, line in enumerate(self._lines, start=1):
+            if "\0" in line:
+                raise DataError(
+                    "this is not a text file",
+                    where=f"{self.source.name}, line {number}",
+                    got=f"a zero byte at character {line.index(chr(0)) + 1} of the line",
+                    expected="a CSV or TSV file in UTF-8",
+                    do='if it is text in another encoding, say which: encoding="utf-16-le"',
+                )
+            self.characters += len(line)
+            self.ends.add("\r\n" if line.endswith("\r\n") else line[-1])
+            yield line
+
+    def _fault(self, error: csv.Error, line: int) -> DataError:
+        where = f"{self.source.name}, line {line}"
+        if "field larger" in str(error):
+            return DataError(
+                f"a cell holds more than {csv.field_size_limit():,} characters",
+                where=where,
+                do="shorten it, or look for a quote that opens and is never closed",
+            )
+        q = self.quote
+        return DataError(
+            f"the line cannot be split into fields: {error}",
+            where=where,
+            do=f"a quote inside a quoted field is written twice: {q}a {q}{q}quoted{q}{q} word{q}",
+        )
 
 
-def _survey(path: Path, records: Iterator[tuple[int, list[str]]], delimiter: str) -> Survey:
-    header_line, header = next(((line, r) for line, r in records if r), (0, []))
+def _survey(source: Source, records: _Records) -> Survey:
+    stream = iter(records)
+    first = header_line, header = next(((line, r) for line, r in stream if r), (0, []))
+    if header == _EXCEL:
+        header_line, header = next(((line, r) for line, r in stream if r), (0, []))
     if not header:
-        raise DataError("the table has no header line, only empty lines", where=str(path))
-    names, notes = _header(path, header_line, header)
-    rows = blank = 0
+        raise DataError("the table has no header line, only empty lines", where=source.name)
+    names, notes = _header(source, header_line, header)
+    lines = array("q")
+    blank = longest = 0
     width = len(names)
-    for line, record in records:
+    before = records.characters
+    for line, record in stream:
+        longest, before = max(longest, records.characters - before), records.characters
         if not record and width > 1:
             blank += 1
             continue
         if len(record) != width and record:
-            _raise_ragged(path, line, names, record)
-        rows += 1
-    if not rows:
-        raise DataError("the table has a header but no rows", where=str(path))
+            _raise_ragged(source, line, names, record)
+        lines.append(line)
+    if not lines:
+        raise DataError("the table has a header but no rows", where=source.name)
     if blank:
         notes.append(f"{blank} empty line{'s' if blank > 1 else ''} between the rows passed over")
-    return Survey(names, rows, delimiter, header_line - 1, tuple(notes))
+    plain = len(records.ends & {"\n", "\r\n", "\r"}) == 1 and "\r" not in records.ends
+    plain = plain and records.quote == '"' and width > 1 and first[1] != _EXCEL
+    return Survey(
+        names,
+        len(lines),
+        records.delimiter,
+        records.quote,
+        np.frombuffer(lines, np.int64),
+        plain,
+        longest,
+        tuple(notes),
+    )
 
 
-def _header(path: Path, line: int, header: list[str]) -> tuple[tuple[str, ...], list[str]]:
+def _header(source: Source, line: int, header: list[str]) -> tuple[tuple[str, ...], list[str]]:
     names = [name.strip() for name in header]
-    where = f"{path}, line {line}"
+    where = f"{source.name}, line {line}"
     if all(_is_number(name) for name in names):
         raise DataError(
             "the first line holds numbers, not column names",
@@ -117,18 +212,22 @@ def _header(path: Path, line: int, header: list[str]) -> tuple[tuple[str, ...], 
     notes = []
     for index, name in enumerate(names):
         if not name:
-            names[index] = f"column_{index + 1}"
+            names[index] = _free(f"column_{index + 1}", names)
             notes.append(f"column {index + 1} has no name and is called {names[index]}")
     for name, count in Counter(names).items():
         if count > 1:
             places = ", ".join(str(i + 1) for i, other in enumerate(names) if other == name)
             raise DataError(
-                f"several columns are called {name!r}",
+                f"several columns are called {name[:60]!r}",
                 where=where,
                 got=f"columns {places}",
                 do="give each column its own name",
             )
-    return tuple(names), notes
+    return tuple(map(sys.intern, names)), notes
+
+
+def _free(name: str, taken: list[str]) -> str:
+    return _free(f"{name}_", taken) if name in taken else name
 
 
 def _is_number(text: str) -> bool:
@@ -139,99 +238,51 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def open_binary(path: Path) -> BinaryIO:
-    """Open a file, unpacking it if its name ends in `.gz`."""
-    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")  # type: ignore[return-value]
-
-
-def _open_text(path: Path) -> io.TextIOWrapper:
-    # newline="" lets the CSV parser see line ends inside quoted fields as they are.
-    return io.TextIOWrapper(open_binary(path), encoding="utf-8-sig", newline="")
-
-
-def _records(path: Path, lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield (line on which the record ends, fields)."""
-    reader = csv.reader(_text_only(path, lines), delimiter=delimiter, strict=True)
-    while True:
-        try:
-            record = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            if "field larger" in str(error):
-                limit = csv.field_size_limit()
-                raise DataError(
-                    f"a cell holds more than {limit:,} characters",
-                    where=f"{path}, line {reader.line_num}",
-                    do="shorten it, or look for a quote that opens and is never closed",
-                ) from None
-            raise DataError(
-                f"the line cannot be split into fields: {error}",
-                where=f"{path}, line {reader.line_num}",
-                do='a quote inside a quoted field is written twice: "a ""quoted"" word"',
-            ) from None
-        yield reader.line_num, record
-
-
-def _text_only(path: Path, lines: Iterable[str]) -> Iterator[str]:
-    for number, line in enumerate(lines, start=1):
-        if "\0" in line:
-            raise DataError(
-                "this is not a text file",
-                where=f"{path}, line {number}",
-                got="a zero byte",
-                expected="a CSV or TSV file in UTF-8",
-            )
-        yield line
-
-
-def _sniff_delimiter(path: Path) -> str:
+def _sniff_delimiter(source: Source, quote: str) -> str:
     """Return the delimiter that splits the header into the most fields; a comma if none does."""
 
     def fields(delimiter: str) -> int:
-        with _open_text(path) as file:
+        with source.text() as file:
             try:
-                return next((len(r) for _, r in _records(path, file, delimiter) if r), 0)
+                records = _Records(source, file, delimiter, quote)
+                return next((len(record) for _, record in records if record), 0)
             except ValueError:  # a DataError too: the pass proper will report it
                 return 0
 
-    return max(DELIMITERS, key=fields)
+    return "\t" if source.tabs and fields("\t") > 1 else max(DELIMITERS, key=fields)
 
 
-def _raise_ragged(path: Path, line: int, names: tuple[str, ...], record: list[str]) -> NoReturn:
+def _raise_ragged(source: Source, line: int, names: tuple[str, ...], record: list[str]) -> NoReturn:
+    width, found = len(names), len(record)
     raise DataError(
         "a row does not have as many fields as the header",
-        where=f"{path}, line {line}",
-        expected=f"{len(names)} fields ({names[0]} ... {names[-1]})",
-        got=f"{len(record)}: " + ", ".join(record)[:60],
-        do="put fields that hold the delimiter in double quotes",
+        where=f"{source.name}, line {line}",
+        expected=f"{width} fields ({names[0][:40]} ... {names[-1][:40]})",
+        got=f"{found}: " + ", ".join(record)[:60],
+        do=f"column {names[found]!r} and those after it have no field; end the row with delimiters"
+        if found < width
+        else "put fields that hold the delimiter in double quotes",
     )
 
 
-def _raise_not_utf8(path: Path) -> NoReturn:
-    with open_binary(path) as file:
-        if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):
-            raise DataError(
-                "the file is UTF-16, which is not read yet", where=str(path), do="save it as UTF-8"
-            )
+def _raise_not_utf8(source: Source) -> NoReturn:
+    """Say where the first byte is that is not UTF-8."""
+    offset = 0
+    do = 'say which encoding it has, such as encoding="latin-1", or save it as UTF-8'
+    with unpacked(source.local) as file:
+        if b"\0" in file.read(1 << 16):
+            do = "check that the ending of the name says what the file is"
         file.seek(0)
-        number, odd = 0, None
-        for number, line in enumerate(file, start=1):  # noqa: B007 - told below
-            odd = _undecodable(line)
-            if odd is not None:
-                break
-    raise DataError(
-        "the file is not UTF-8 text",
-        where=f"{path}, line {number}",
-        got=f"byte 0x{odd or 0:02x}",
-        do="save it as UTF-8, or convert it: iconv -f latin1 -t utf-8",
-    )
-
-
-def _undecodable(line: bytes) -> int | None:
-    """Return the first byte that is not UTF-8, or None."""
-    try:
-        line.decode()
-    except UnicodeDecodeError as error:
-        return line[error.start]
-    return None
+        for number, line in enumerate(file, start=1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                place = offset + error.start
+                raise DataError(
+                    "the file is not UTF-8 text",
+                    where=f"{source.name}, line {number}",
+                    got=f"byte 0x{line[error.start]:02x} at offset {place:,}",
+                    do=do,
+                ) from None
+            offset += len(line)
+    raise DataError("the file is not UTF-8 text", where=source.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -10,10 +11,14 @@ import numpy as np
 from chainrule.errors import DataError
 from chainrule.registry import suggest
 
-__all__ = ["KINDS", "Column", "Kind", "Table", "missing_column"]
+__all__ = ["BLANKS", "EXACT", "KINDS", "Column", "Kind", "Table", "missing_column"]
 
 Kind: TypeAlias = Literal["number", "boolean", "date", "text", "empty"]
 KINDS: tuple[Kind, ...] = ("number", "boolean", "date", "text", "empty")
+BLANKS = " \t\r\n\v\f\u00a0\u202f\ufeff"
+"""What is taken off both ends of a cell: spaces, tabs, line ends, spaces that do not break."""
+EXACT = 2.0**53
+"""From here on float64 does not tell all whole numbers apart."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +77,14 @@ class Table:
         Where it came from, for messages.
     notes : tuple of str
         What a careful reader would want to know ("rooms: 3 cells hold NA, read as missing").
+    lines : (N,) int array, optional
+        The line of the file of each row, from 1, where the rows are lines of text.
     """
 
     columns: tuple[Column, ...]
     source: str = "the table"
     notes: tuple[str, ...] = field(default=())
+    lines: np.ndarray | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not self.columns:
@@ -86,7 +94,7 @@ class Table:
             raise DataError(
                 "the columns differ in length", where=self.source, got=str(sorted(lengths))
             )
-        if len(set(self.names)) < len(self.columns):
+        if len(self._places) < len(self.columns):
             raise DataError("two columns have the same name", where=self.source)
 
     @property
@@ -94,13 +102,23 @@ class Table:
         """Number of rows."""
         return len(self.columns[0].values)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the columns, in order."""
         return tuple(column.name for column in self.columns)
 
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self.names)}
+
     def __contains__(self, name: object) -> bool:
-        return name in self.names
+        return name in self._places
+
+    def place(self, row: int) -> str:
+        """Return where a row (from 0) is, for a message: the line of its file if it has one."""
+        if self.lines is None:
+            return f"{self.source}, data row {row + 1}"
+        return f"{self.source}, line {self.lines[row]}"
 
     def column(self, name: str) -> Column:
         """Return a column by name.
@@ -110,19 +128,21 @@ class Table:
         DataError
             There is none of that name; the message suggests near ones.
         """
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise missing_column(name, self.names, self.source)
+        place = self._places.get(name)
+        if place is None:
+            raise missing_column(name, self.names, self.source)
+        return self.columns[place]
 
     def take(self, rows: np.ndarray) -> Table:
         """Return the table with the given rows only (indices or a mask)."""
-        return Table(tuple(column.take(rows) for column in self.columns), self.source, self.notes)
+        columns = tuple(column.take(rows) for column in self.columns)
+        lines = None if self.lines is None else self.lines[rows]
+        return Table(columns, self.source, self.notes, lines)
 
     def without(self, *names: str) -> Table:
         """Return the table without some columns."""
         kept = tuple(column for column in self.columns if column.name not in names)
-        return Table(kept, self.source, self.notes)
+        return Table(kept, self.source, self.notes, self.lines)
 
 
 def missing_column(name: str, names: tuple[str, ...], source: str) -> DataError:

@@ -22,9 +22,9 @@ from chainrule.checks import (
     shown,
 )
 from chainrule.errors import InvalidParameterError, TargetError
-from chainrule.tabular.cells import DECIMAL_COMMA
 from chainrule.tabular.codes import standard
-from chainrule.tabular.table import Column, Kind, Table
+from chainrule.tabular.forms import LOOKS
+from chainrule.tabular.table import EXACT, Column, Kind, Table
 
 __all__ = ["TASKS", "TargetCode", "Task", "drop_missing_target", "guess_task", "require_target"]
 
@@ -32,6 +32,9 @@ Task = Literal["regression", "classification"]
 TASKS: tuple[Task, ...] = ("regression", "classification")
 FEW_VALUES = 20
 FEW_SHARE = 0.05
+MOST_CLASSES = 1000
+"""A column with more labels is an identifier or a quantity, and a network as wide takes the memory
+of the number of classes squared."""
 
 
 def guess_task(column: Column) -> Task:
@@ -71,8 +74,8 @@ def require_target(table: Table, name: str) -> Column:
     if len(missing):
         raise TargetError(
             f"the target {name!r} is missing in {len(missing):,} of {table.rows:,} rows",
-            where=f"{table.source}, first in data row {missing[0] + 1}",
-            do="fill them in, or pass --drop-missing-target to leave those rows out",
+            where=f"{table.place(int(missing[0]))}, the first of them",
+            do="fill them in, or leave those rows out: drop_missing_target=True",
         )
     return column
 
@@ -159,7 +162,7 @@ class TargetCode:
                 "regression needs numbers, and the target holds words",
                 where=where,
                 got=shown(column.values[0]),
-                do="use --task classification",
+                do='use task="classification"',
             )
         mean, deviation = standard(column.values)
         if not deviation > 0 or column.values.min() == column.values.max():
@@ -212,22 +215,31 @@ class TargetCode:
 
 
 def _require_points(column: Column, where: str) -> None:
-    """Refuse a target of words that are numbers with a decimal comma: not classes, surely."""
-    if column.kind != "text" or not all(
-        re.fullmatch(rf"{DECIMAL_COMMA}|[+-]?[0-9]+", cell) for cell in column.values
-    ):
+    """Refuse a target of words that are numbers in another way of writing: not classes, surely."""
+    if column.kind != "text" or not all(re.fullmatch(LOOKS, cell) for cell in column.values):
+        return
+    if all(cell.isdigit() for cell in column.values):  # codes
         return
     raise TargetError(
-        "the target holds numbers with a decimal comma, which are read as text",
+        "the target holds numbers or dates that may mean several things, which are read as text",
         where=where,
         expected="numbers with a decimal point",
-        got=shown(next(cell for cell in column.values if "," in cell)),
-        do="write 3.5 and not 3,5; or read them as classes: --task classification",
+        got=shown(next(cell for cell in column.values if not cell.isdigit())),
+        do='write 3.5 and not 3,5; or say what a comma is: decimal=","; '
+        'or read them as classes: task="classification"',
     )
 
 
 def _classes(column: Column, where: str) -> tuple[Any, ...]:
     labels: Sequence[Any] = sorted({_label(column.kind, value) for value in column.values})
+    if labels and column.kind == "number" and max(abs(label) for label in labels) >= EXACT:
+        raise TargetError(
+            "labels this large cannot be told apart as numbers",
+            where=where,
+            expected=f"whole numbers below {EXACT:.0f}",
+            got=shown(max(labels, key=abs)),
+            do="put a letter before them, so that they are read as text",
+        )
     if len(labels) < 2:
         what = (
             "has the same value in every row" if column.kind == "number" else "has one class only"
@@ -237,12 +249,21 @@ def _classes(column: Column, where: str) -> tuple[Any, ...]:
             where=where,
             got=shown(labels[0]) if labels else "no label",
         )
+    if len(labels) > MOST_CLASSES:
+        raise TargetError(
+            "the target has too many classes",
+            where=where,
+            expected=f"at most {MOST_CLASSES:,}",
+            got=f"{len(labels):,} classes in {len(column.values):,} rows",
+            do="is it an identifier? choose a column of fewer classes"
+            + ("" if column.kind == "text" else ', or use task="regression"'),
+        )
     if column.kind == "number" and len(labels) == len(column.values) > 2:
         raise TargetError(
             "every row has a class of its own",
             where=where,
             got=f"{len(labels)} classes in {len(column.values)} rows",
-            do="use --task regression",
+            do='use task="regression"',
         )
     return tuple(labels)
 

@@ -72,6 +72,11 @@ class Checkpoint:
         """Epochs that the run was planned for."""
         return self.document["epochs"]
 
+    @property
+    def note(self) -> dict[str, Any]:
+        """What the caller of the run wanted to find again; empty if nothing."""
+        return self.document.get("note", {})
+
     def restore(self, course: Course, engine: ReferenceEngine) -> tuple[Progress, Buffers | None]:
         """Return the state to go on from; for methods that replay, the state before the first too.
 
@@ -145,6 +150,7 @@ def write_checkpoint(
     progress: Progress,
     first: Buffers | None,
     overwrite: bool,
+    note: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the state of a run, whole or not at all.
 
@@ -158,6 +164,8 @@ def write_checkpoint(
     first : Buffers or None
         The state before the first epoch, for methods that resume by replay.
     overwrite : bool
+    note : dict, optional
+        A JSON document of the caller's, kept and not read.
 
     Raises
     ------
@@ -185,6 +193,7 @@ def write_checkpoint(
         "best": None
         if best is None
         else {"epoch": best.epoch, "score": cell(best.score), "step": best.buffers.step},
+        **({"note": dict(note)} if note else {}),
     }
     tensors = {
         **({} if first is None else _tensors("first", first, ())),

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 
 from chainrule.checks import AnyOf, Boolean, Instance, Integer, NoneValue, check_parameters, shown
 from chainrule.engine.protocol import Buffers, Rows
-from chainrule.errors import InvalidParameterError
+from chainrule.errors import InvalidParameterError, UsageError
+from chainrule.maths.augmentation import Augmentation
 from chainrule.maths.loss import Loss
 from chainrule.maths.metric import METRICS, Metric
 from chainrule.plan.plan import Plan
+from chainrule.training.blocks_rows import BlockRows
 from chainrule.training.data import DTYPE
 from chainrule.training.stopping import Stopping, monitored
 
@@ -35,9 +37,9 @@ class Course:
     Parameters
     ----------
     plan : Plan
-    rows : Rows
-        Encoded training rows, in the type `dtype`.
-    validation : Rows, optional
+    rows : Rows or BlockRows
+        Encoded training rows, in the type `dtype`; in memory, or in a file.
+    validation : Rows or BlockRows, optional
     epochs : int
         Epochs planned; schedules are stretched over all of them.
     batch_size : int or None
@@ -56,6 +58,8 @@ class Course:
         Return the weights of the best epoch, not those of the last.
     start : Buffers, optional
         First weights and optimizer state, instead of those drawn from the seed.
+    augment : tuple of Augmentation
+        What happens to the training rows, anew in each epoch.
 
     Raises
     ------
@@ -64,8 +68,8 @@ class Course:
     """
 
     plan: Plan
-    rows: Rows
-    validation: Rows | None = None
+    rows: Rows | BlockRows
+    validation: Rows | BlockRows | None = None
     epochs: int = 100
     batch_size: int | None = 32
     shuffle: bool = True
@@ -76,6 +80,7 @@ class Course:
     stopping: Stopping = field(default_factory=Stopping)
     restore_best: bool = True
     start: Buffers | None = None
+    augment: tuple[Augmentation, ...] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.stopping, int):
@@ -106,6 +111,18 @@ class Course:
         """Number of the last update as planned; those of `start` count as done."""
         done = 0 if self.start is None else self.start.step
         return done + self.epochs * self.steps_per_epoch
+
+    def loaded(self) -> Rows:
+        """Return the training rows, all in memory.
+
+        Raises
+        ------
+        UsageError
+            They stand in a file.
+        """
+        if isinstance(self.rows, BlockRows):
+            raise UsageError("this needs all rows at once, and they stand in blocks", where="X")
+        return self.rows
 
     def columns(self) -> tuple[str, ...]:
         """Return the names of the history's columns."""

@@ -23,6 +23,7 @@ from chainrule.engine.protocol import Rows
 from chainrule.errors import DataError, InvalidParameterError, TargetError, UsageError
 from chainrule.maths.class_weights import row_weights
 from chainrule.maths.loss import Loss
+from chainrule.training.blocks_rows import BlockRows
 from chainrule.training.names import column_names, require_names
 from chainrule.training.split import split_rows
 from chainrule.training.targets import Targets, fit_targets, target_array
@@ -41,21 +42,22 @@ class Dataset:
 
     Parameters
     ----------
-    rows : Rows
+    rows : Rows or BlockRows
         For training.
-    validation : Rows or None
+    validation : Rows, BlockRows or None
     targets : Targets
         How targets became numbers, and the class labels.
     """
 
-    rows: Rows
-    validation: Rows | None
+    rows: Rows | BlockRows
+    validation: Rows | BlockRows | None
     targets: Targets
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
         """Shape of one sample: `(d,)` or `(T, d)`."""
-        return self.rows.X.shape[1:]
+        rows = self.rows
+        return rows.sample_shape if isinstance(rows, BlockRows) else rows.X.shape[1:]
 
     @property
     def classes(self) -> list[Any] | None:

@@ -16,6 +16,7 @@ __all__ = ["cell", "fault_in_document", "fault_in_state", "number", "seal"]
 
 _COUNTS = ("epochs", "total_steps", "epoch", "step")
 _FIELDS = ("format", "version", "library", "run", *_COUNTS, "rows", "patience", "plateau", "best")
+_OPTIONAL = {"note"}
 _NAMED = ("nan", "inf", "-inf")
 _LARGEST = 2**62
 """No run counts further, and each count fits the engine's integers."""
@@ -44,13 +45,13 @@ def number(cell: float | str) -> float:
 
 def fault_in_document(document: dict[str, Any]) -> str:
     """Return which field of a checkpoint's document breaks a rule, or nothing."""
-    if set(document) != set(_FIELDS):
-        return ", ".join(sorted(set(document) ^ set(_FIELDS)))
+    if set(document) - _OPTIONAL != set(_FIELDS):
+        return ", ".join(sorted((set(document) - _OPTIONAL) ^ set(_FIELDS)))
     for name in _COUNTS:
         if not _is_count(document[name]):
             return name
-    for name in ("run", "plateau", "patience"):
-        if not isinstance(document[name], dict):
+    for name in ("run", "plateau", "patience", *_OPTIONAL):
+        if not isinstance(document.get(name, {}), dict):
             return name
     patience, best = document["patience"], document["best"]
     if set(patience) != {"reference", "waited"} or not _is_count(patience["waited"]):

@@ -18,10 +18,12 @@ from chainrule.checks import shown
 from chainrule.engine.native import info
 from chainrule.engine.protocol import Buffers, Rows
 from chainrule.errors import CheckpointError
+from chainrule.maths.augmentation import AUGMENTATIONS
 from chainrule.maths.metric import METRICS
 from chainrule.maths.schedule import Schedule
 from chainrule.plan.document import plan_document
 from chainrule.plan.plan import Plan
+from chainrule.training.blocks_rows import BlockRows
 from chainrule.training.course import Course
 
 __all__ = ["identity", "require_same", "require_same_course"]
@@ -51,15 +53,24 @@ def identity(course: Course, engine: str) -> dict[str, Any]:
         "seed": int(course.seed),
         "batch_size": course.batch,
         "shuffle": bool(course.shuffle),
-        "data": _fingerprint(course.rows),
-        "validation": None if course.validation is None else _fingerprint(course.validation),
+        "data": _fingerprint(course.rows, course.batch),
+        "validation": None
+        if course.validation is None
+        else _fingerprint(course.validation, course.batch),
         "start": None if course.start is None else _digest(_vectors(course.start)),
         "metrics": [METRICS.document(metric) for metric in course.metrics],
         "train_metrics": bool(course.train_metrics),
         "monitor": course.stopping.monitor,
         "minimum_improvement": float(course.stopping.minimum_improvement),
+        **_augmentation(course),
     }
     return json.loads(json.dumps(document))
+
+
+def _augmentation(course: Course) -> dict[str, Any]:
+    """Return an entry where there is one, so that checkpoints of plain runs are what they were."""
+    documents = [AUGMENTATIONS.document(member) for member in course.augment]
+    return {"augment": documents} if documents else {}
 
 
 def require_same(saved: dict[str, Any], now: dict[str, Any], where: str) -> None:
@@ -135,7 +146,9 @@ def _factors(plan: Plan) -> Iterator[tuple[str, Any]]:
             yield f"the schedule of {node.name}", schedule.factor
 
 
-def _fingerprint(rows: Rows) -> dict[str, Any]:
+def _fingerprint(rows: Rows | BlockRows, batch: int) -> dict[str, Any]:
+    if isinstance(rows, BlockRows):
+        return rows.fingerprint(batch)
     arrays = [rows.X, rows.Y] + ([] if rows.weights is None else [rows.weights])
     return {
         "shapes": [list(array.shape) for array in arrays],

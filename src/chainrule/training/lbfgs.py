@@ -123,7 +123,7 @@ class _Search:
             session = self.session
             weights = point.astype(session.engine.dtype)
             buffers = Buffers(weights, {}, self.running)  # at step 0, whose masks stay
-            self.evaluation = session.engine.gradient(buffers, session.course.rows, self.clock)
+            self.evaluation = session.engine.gradient(buffers, session.course.loaded(), self.clock)
             self.point = point.copy()
         return self.evaluation
 

@@ -7,8 +7,11 @@ of the rows and all noise are drawn from streams that the epoch's number opens.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -17,14 +20,18 @@ from chainrule.engine.protocol import Clock, Observer
 from chainrule.engine.select import engine_for
 from chainrule.errors import InvalidParameterError
 from chainrule.streams import Stream
+from chainrule.training.augmentation import Augmented, require_augmentable
 from chainrule.training.blas import one_blas_thread
+from chainrule.training.blocks_loop import require_blockwise, run_blocks
+from chainrule.training.blocks_rows import BlockRows
 from chainrule.training.checkpoint import Checkpoint
 from chainrule.training.course import Course
 from chainrule.training.events import Listener
 from chainrule.training.fault import fault_of_update
 from chainrule.training.lbfgs import require_plain, run_lbfgs
 from chainrule.training.progress import learned_factor
-from chainrule.training.session import Outcome, Session
+from chainrule.training.recording_run import Recorder
+from chainrule.training.session import Around, Outcome, Session
 
 __all__ = ["epoch_order", "run_course", "run_epochs"]
 
@@ -36,6 +43,9 @@ def run_course(
     checkpoint_every: int = 1,
     resume: Checkpoint | None = None,
     observer: Observer | None = None,
+    note: Mapping[str, Any] | None = None,
+    recorder: Recorder | None = None,
+    around: Around | None = None,
 ) -> Outcome:
     """Train as the course says; the floor below `chainrule.train`.
 
@@ -52,6 +62,12 @@ def run_course(
         The state to go on from.
     observer : Observer, optional
         Receives every tensor of every training step.
+    note : dict, optional
+        A JSON document that the checkpoints keep for the caller.
+    recorder : Recorder, optional
+        Looks at some of the steps.
+    around : function from a turn to a turn, optional
+        Is given the function that runs an epoch, and returns one that does the same.
 
     Raises
     ------
@@ -83,18 +99,28 @@ def run_course(
     stepwise = course.plan.optimizer.stepwise
     if not stepwise:
         require_plain(course.plan)
+    if isinstance(course.rows, BlockRows):
+        require_blockwise(course, course.rows, recorder is not None)
+    require_augmentable(course)
     engine = engine_for(course.plan, course.dtype, observer)
     own_products = stepwise and engine.name == "native"
     with nullcontext() if own_products else one_blas_thread():
-        session = Session(course, engine, on_event, checkpoint, checkpoint_every, resume)
+        session = Session(course, engine, on_event, checkpoint, checkpoint_every, resume, note)
+        session.recorder, session.around = recorder, around
+        if isinstance(course.rows, BlockRows):
+            return session.run(run_blocks)
         return session.run(run_epochs if stepwise else run_lbfgs)
 
 
 def run_epochs(session: Session) -> Outcome:
     """Run epochs of batches, from where the session stands to its end."""
-    course, engine = session.course, session.engine
+    course, engine, rows = session.course, session.engine, session.course.loaded()
     watched = session.on_event is not None or course.stopping.max_seconds is not None
     pulse = session.pulse if watched else None
+    recorder = session.recorder
+    turn = engine.epoch if recorder is None else partial(recorder.epoch, engine)
+    turn = turn if session.around is None else session.around(turn)
+    changed = Augmented(course) if course.augment else None
     session.begin_epoch()
     while (reason := session.reason()) is None:
         progress = session.progress
@@ -102,10 +128,12 @@ def run_epochs(session: Session) -> Outcome:
         factor = learned_factor(course, progress)
         clock = Clock(course.seed, progress.epoch, 0, course.total_steps, factor)
         order = epoch_order(course, progress.epoch)
-        result = engine.epoch(buffers, course.rows, order, course.batch, clock, pulse)
+        if changed is not None:
+            rows, order = changed.epoch(order, progress.epoch)
+        result = turn(buffers, rows, order, course.batch, clock, pulse)
         if not result.finite:
             place = result.steps * course.batch
-            batch = course.rows.take(order[place : place + course.batch])
+            batch = rows.take(order[place : place + course.batch])
             moment = replace(clock, first_row=place)
             return session.end_diverged(
                 buffers, result, fault_of_update(engine, buffers, batch, moment)

@@ -10,6 +10,8 @@ from chainrule.engine.protocol import Buffers, Rows
 from chainrule.engine.reference import ReferenceEngine
 from chainrule.maths.loss import objective, row_factors
 from chainrule.maths.metric import Metric
+from chainrule.training.blocks_rows import BlockRows
+from chainrule.training.blocks_scores import block_scores
 
 __all__ = ["scores"]
 
@@ -17,7 +19,7 @@ __all__ = ["scores"]
 def scores(
     engine: ReferenceEngine,
     buffers: Buffers,
-    rows: Rows,
+    rows: Rows | BlockRows,
     metrics: Sequence[Metric],
     with_loss: bool = True,
 ) -> dict[str, float]:
@@ -26,6 +28,8 @@ def scores(
     The loss is the data term alone, reduced as the plan says: validation data has no part in
     penalties. Raw outputs are computed in the engine's type, and scored in float64.
     """
+    if isinstance(rows, BlockRows):
+        return block_scores(engine, buffers, rows, metrics, with_loss, scores)
     plan = engine.plan
     raw = engine.raw(buffers.weights, buffers.running, rows.X).astype(np.float64)
     Y = rows.Y.astype(np.float64)

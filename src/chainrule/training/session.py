@@ -19,8 +19,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from chainrule.engine.protocol import Buffers, EpochResult
 from chainrule.engine.reference import ReferenceEngine
@@ -31,13 +32,16 @@ from chainrule.training.course import Course
 from chainrule.training.events import EpochEnded, Event, Listener, RunEnded, RunStarted, StepsDone
 from chainrule.training.identity import identity
 from chainrule.training.progress import Progress, advanced, diverged, first_progress
+from chainrule.training.recording_run import Recorder
 
-__all__ = ["Outcome", "Session"]
+__all__ = ["Around", "Outcome", "Session"]
 
 _EVENT_SECONDS = 0.1
 """Least time between two events within an epoch."""
 
 Driver = Callable[["Session"], "Outcome"]
+Around = Callable[[Callable[..., EpochResult]], Callable[..., EpochResult]]
+"""From the function that runs an epoch to one that does the same and looks on."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,8 @@ class Session:
     checkpoint_every : int
         Epochs between two checkpoints. The last whole epoch is always saved.
     resume : Checkpoint, optional
+    note : dict, optional
+        What the checkpoints keep for the caller; by default what that of `resume` kept.
     """
 
     def __init__(
@@ -81,12 +87,16 @@ class Session:
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: int = 1,
         resume: Checkpoint | None = None,
+        note: Mapping[str, Any] | None = None,
     ) -> None:
         self.course = course
         self.engine = engine
         self.on_event = on_event
         self.every = checkpoint_every
         self.path = checkpoint if checkpoint is not None or resume is None else resume.path
+        self.note = resume.note if note is None and resume is not None else note
+        self.recorder: Recorder | None = None
+        self.around: Around | None = None
         self.saved: int | None = None
         self.own_file = False
         self.identity = {} if self.path is None else identity(course, engine.name)
@@ -163,6 +173,8 @@ class Session:
     def end_epoch(self, buffers: Buffers, result: EpochResult) -> None:
         """Score a whole epoch, put the new state in place, save it, and tell of it."""
         before = self.progress
+        if self.recorder is not None and not self.course.plan.optimizer.stepwise:
+            self.recorder.whole(before.buffers, buffers, result)
         self.progress = advanced(
             self.course, self.engine, before, buffers, result, self.epoch_began
         )
@@ -188,13 +200,17 @@ class Session:
         """
         place = f"epoch {self.progress.epoch + 1}, update {buffers.step + 1}"
         if self.progress.epoch == 0:
-            raise DivergenceError(
+            error = DivergenceError(
                 "training diverged before one epoch was done",
                 where=place,
                 expected="finite loss, gradient and weights",
                 got=fault,
                 do="lower the learning rate first; then look at the sizes of inputs and targets",
             )
+            if self.recorder is not None:
+                said = f"{place}: {fault}"
+                error.recording = self.recorder.recording(self.progress, "diverged", said)
+            raise error
         last = diverged(self.course, self.progress, buffers, result, self.epoch_began)
         self.tell_epoch(last)
         return Outcome(last, "diverged", f"{place}: {fault}")
@@ -204,7 +220,8 @@ class Session:
         progress = self.progress
         if self.path is None or self.saved == progress.epoch:
             return
-        write_checkpoint(self.path, self.identity, self.course, progress, self.first, self.own_file)
+        run, own, note = self.identity, self.own_file, self.note
+        write_checkpoint(self.path, run, self.course, progress, self.first, own, note)
         self.saved, self.own_file = progress.epoch, True
 
     def tell(self, event: Event) -> None:

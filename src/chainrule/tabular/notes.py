@@ -1,0 +1,49 @@
+"""What a careful reader would want to know about a column as it was read."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chainrule.tabular.cells import MISSING_WORDS, Profile, misfit
+from chainrule.tabular.load import Cells
+from chainrule.tabular.table import EXACT, Column
+
+__all__ = ["column_notes"]
+
+
+def column_notes(cells: Cells, cell: str, column: Column, profile: Profile) -> list[str]:
+    """Return notes on missing words, on the odd cell of a text column, and on lost digits."""
+    name, kind = column.name, column.kind
+    notes: list[str] = []
+    if kind != "empty" and profile.word:
+        listed = ", ".join(f"'{word}'" for word in MISSING_WORDS)
+        found = cells.ask(
+            f"SELECT DISTINCT {cell} FROM {cells.table(cell)} WHERE lower({cell}) IN ({listed})"
+        )
+        words = ", ".join(sorted(repr(word) for (word,) in found.fetchall()))
+        how = "read as words" if kind == "text" else "read as missing"
+        notes.append(f"{name}: {profile.word:,} cells hold {words}, {how}")
+    if kind == "number":
+        notes += _rounded(cells, cell, column)
+    nearly = profile.nearly() if kind == "text" else None
+    if nearly:
+        odd = cells.first(cell, misfit(cell, nearly))
+        place, text = odd if odd else (cells.source, "")
+        share = f"{getattr(profile, nearly):,} of {profile.filled:,} cells are {nearly}s"
+        notes.append(f"{name}: {share}, but {text[:40]!r} ({place}) is not: read as text")
+    return notes
+
+
+def _rounded(cells: Cells, cell: str, column: Column) -> list[str]:
+    large = np.abs(column.values) >= EXACT
+    if not large.any():
+        return []
+    found = cells.first(
+        cell,
+        f"regexp_full_match({cell}, '[+-]?[0-9]{{16,}}') AND "
+        f"abs(try_cast({cell} AS DOUBLE)) >= {EXACT}",
+    )
+    if found is None:
+        return []
+    text, place = found[1][:40], found[0]
+    return [f"{column.name}: {text!r} ({place}) has more digits than a number keeps: rounded"]

@@ -1,0 +1,263 @@
+"""What is read: a file, packed or not, in any encoding, or standard input.
+
+Decisions
+---------
+a) DuckDB and Python read the same bytes. What DuckDB cannot read (another encoding, zstd,
+   standard input) is first copied as UTF-8 into a folder of its own, which vanishes after.
+b) zstd is unpacked by Python's own module. DuckDB also can, but takes a file that was cut off for
+   a whole one, without a word.
+c) A pipe can be read once, and a table is read twice; so only standard input, which is asked for
+   by name (`-`), is copied. Other pipes are refused: one without a writer would never end.
+"""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import gzip
+import importlib
+import io
+import os
+import shutil
+import sys
+import tempfile
+import zlib
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, NoReturn
+
+from chainrule.errors import ChainruleError, DataError, MissingExtraError
+from chainrule.files import readable_file
+from chainrule.tabular.dialect import Dialect
+
+__all__ = [
+    "DAMAGE",
+    "PACKED",
+    "SUFFIXES",
+    "Form",
+    "Source",
+    "damaged",
+    "opened",
+    "room",
+    "unpacked",
+]
+
+Form = Literal["text", "json", "parquet"]
+_FORMS: dict[str, Form] = {
+    ".csv": "text",
+    ".tsv": "text",
+    ".txt": "text",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".parquet": "parquet",
+}
+SUFFIXES = tuple(_FORMS)
+PACKED = (".gz", ".zst")
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table's file in the form in which both readers take it.
+
+    Parameters
+    ----------
+    name : str
+        What messages call it.
+    local : path
+        What is opened: the file itself, or a copy of it.
+    form : str
+    folder : path
+        Room for copies, which is removed after reading.
+    tabs : bool
+        The name says that tabs delimit (`.tsv`).
+    encoding : str
+        `"utf-8"` or `"utf-8-sig"`, or the name that was stated.
+    """
+
+    name: str
+    local: Path
+    form: Form
+    folder: Path
+    tabs: bool = False
+    encoding: str = "utf-8-sig"
+
+    def text(self) -> io.TextIOWrapper:
+        """Open as text, line ends as they are."""
+        return io.TextIOWrapper(unpacked(self.local), encoding=self.encoding, newline="")
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str], dialect: Dialect) -> Generator[Source, None, None]:
+    """Give a table's file as a `Source`, and clear the copies away afterwards.
+
+    Raises
+    ------
+    DataError
+        The file is missing, a folder, a pipe, empty, of no known kind, damaged, or not in the
+        encoding that was stated.
+    """
+    with tempfile.TemporaryDirectory(prefix="chainrule-") as name:
+        folder = Path(name)
+        with room(folder):
+            if str(path) == "-":
+                source = _standard_input(folder)
+            else:
+                source = _file(readable_file(path, "table"), folder)
+            source = _plain(source, dialect)
+        yield source
+
+
+@contextmanager
+def room(folder: Path) -> Generator[None, None, None]:
+    """Say which folder is full if a copy does not fit."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+            raise
+        raise ChainruleError(
+            "the disk is full: there is no room for a copy of the table",
+            where=str(folder.parent),
+            do="free some space, or set TMPDIR to a folder with room",
+        ) from error
+
+
+def _file(path: Path, folder: Path) -> Source:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    packed = suffixes[-1:] and suffixes[-1] in PACKED
+    suffix = (suffixes[:-1] if packed else suffixes)[-1:]
+    form = _FORMS.get(suffix[0]) if suffix else None
+    if form is None or (packed and form == "parquet"):
+        ends = " ".join(PACKED)
+        raise DataError(
+            "this kind of file is not a table that can be read",
+            where=str(path),
+            expected=f"a name that ends in {', '.join(SUFFIXES)} (text also with {ends})",
+            got=path.name,
+        )
+    return Source(str(path), path, form, folder, tabs=suffix == [".tsv"])
+
+
+def _standard_input(folder: Path) -> Source:
+    """Copy standard input, and tell its form by its first bytes."""
+    name, local = "standard input", folder / "input"
+    with local.open("wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file, _BLOCK)
+    with local.open("rb") as file:
+        head = file.read(4)
+    if not head:
+        raise DataError("the table is empty (0 bytes)", where=name)
+    for suffix, magic in ((".gz", b"\x1f\x8b"), (".zst", b"\x28\xb5\x2f\xfd")):
+        if head.startswith(magic):
+            local = local.rename(folder / f"input{suffix}")
+    if head == b"PAR1":
+        return Source(name, local, "parquet", folder)
+    source = Source(name, local, "text", folder)
+    try:
+        with unpacked(local) as file:
+            begin = file.read(_BLOCK).removeprefix(codecs.BOM_UTF8).lstrip()
+    except _faults(local) as error:
+        raise damaged(source, error) from None
+    return Source(name, local, "json" if begin.startswith(b"{") else "text", folder)
+
+
+def unpacked(path: Path) -> BinaryIO:
+    """Open a file, unpacking it if its name ends in `.gz` or `.zst`."""
+    if path.suffix.lower() == ".gz":
+        return gzip.open(path, "rb")  # type: ignore[return-value]
+    return _zstd().open(path, "rb") if _is_zstd(path) else path.open("rb")
+
+
+def _is_zstd(path: Path) -> bool:
+    return path.suffix.lower() == ".zst"
+
+
+def _zstd() -> Any:
+    home = "compression" if sys.version_info >= (3, 14) else "backports"
+    try:
+        return importlib.import_module(f"{home}.zstd")
+    except ImportError:
+        raise MissingExtraError(
+            "reading zstd needs backports.zstd, which is not installed",
+            do='pip install "chainrule[cli]"',
+        ) from None
+
+
+DAMAGE: tuple[type[Exception], ...] = (EOFError, gzip.BadGzipFile, zlib.error)
+
+
+def _faults(path: Path) -> tuple[type[Exception], ...]:
+    return (*DAMAGE, _zstd().ZstdError) if _is_zstd(path) else DAMAGE
+
+
+def damaged(source: Source, error: Exception) -> DataError:
+    """Return the error for a packed file that cannot be unpacked."""
+    return DataError("the compressed file is damaged or cut off", where=source.name, got=str(error))
+
+
+def _plain(source: Source, dialect: Dialect) -> Source:
+    """Return the source in UTF-8, gzip at most; a copy if it is something else."""
+    if source.form == "parquet":
+        return source
+    packed = _is_zstd(source.local)
+    try:
+        with unpacked(source.local) as file:
+            encoding = _encoding(file.read(4), dialect)
+        if encoding == "utf-8-sig" and not packed:
+            return source
+        local = source.folder / "unpacked"
+        with unpacked(source.local) as file, local.open("wb") as out:
+            _recode(source, file, out, None if encoding == "utf-8-sig" else encoding)
+    except _faults(source.local) as error:
+        raise damaged(source, error) from None
+    return Source(source.name, local, source.form, source.folder, source.tabs)
+
+
+def _encoding(head: bytes, dialect: Dialect) -> str:
+    """Return the encoding: a byte-order mark outdoes what is stated, for no text begins so."""
+    marked = next((name for mark, name in _MARKS if head.startswith(mark)), None)
+    stated = codecs.lookup(dialect.encoding or "utf-8").name
+    return marked or ("utf-8-sig" if stated in ("utf-8", "utf-8-sig") else stated)
+
+
+def _recode(source: Source, file: BinaryIO, out: BinaryIO, encoding: str | None) -> None:
+    """Copy a file; from another encoding into UTF-8."""
+    if encoding is None:
+        shutil.copyfileobj(file, out, _BLOCK)
+        return
+    decoder = codecs.getincrementaldecoder(encoding)()
+    offset = 0  # of the bytes that the decoder has not turned into text
+    while True:
+        block = file.read(_BLOCK)
+        kept = len(decoder.getstate()[0])
+        try:
+            text = decoder.decode(block, final=not block)
+            out.write(text.encode())
+        except UnicodeError as error:
+            _raise_undecodable(source, encoding, error, offset - kept)
+        offset += len(block)
+        if not block:
+            return
+
+
+def _raise_undecodable(source: Source, encoding: str, error: UnicodeError, start: int) -> NoReturn:
+    got = "half a character"
+    if isinstance(error, UnicodeDecodeError):
+        place = start + error.start
+        got = f"byte 0x{error.object[error.start]:02x} at offset {place:,}"
+    raise DataError(
+        f"the file is not {encoding} text",
+        where=source.name,
+        got=got,
+        do='say which encoding it has, such as encoding="cp1252", or save it as UTF-8',
+    ) from None
