@@ -6,12 +6,13 @@ import csv
 import json
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 
 import chainrule as cr
 from chainrule.cli import demo
-from chainrule.cli.group import VERBS
+from chainrule.cli.group import VERBS, group
 from chainrule.maths.activation import ACTIVATIONS
 from chainrule.maths.loss import LOSSES
 from chainrule.maths.optimizer import OPTIMIZERS
@@ -19,7 +20,7 @@ from chainrule.maths.schedule import SCHEDULES
 from chainrule.tabular import predict_table, read_table
 from tests.cli.commands import Commands, homes, kinds
 
-SHORT = ("--epochs", 3, "--hidden", "8")
+SHORT = ("--epochs", 3, "--hidden", "8", "--model-only")
 
 
 def rows_of(path: str) -> list[list[str]]:
@@ -238,6 +239,13 @@ def test_every_verb_explains_itself(commands: Commands, verb: str) -> None:
     result = commands.run(verb, "--help")
     assert result.code == 0
     assert VERBS[verb].split()[0] in result.out
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_speaks_json_and_debugs(verb: str) -> None:
+    command = group.get_command(click.Context(group), verb)
+    assert command is not None
+    assert {"--json", "--debug"} <= {word for param in command.params for word in param.opts}
 
 
 def test_help_of_all(commands: Commands) -> None:

@@ -28,21 +28,22 @@ FOLDER = "demo-output"
 @debug_option
 def command(out_dir: Path | None, epochs: int, seed: int, force: bool, as_json: bool) -> None:
     """Predict house values in 20,640 Californian districts of 1990."""
+    from chainrule.cli.job import Job, Outputs
     from chainrule.cli.pipeline import Settings
     from chainrule.cli.screen import Screen
-    from chainrule.cli.training import Outputs, require_outputs, run_training
+    from chainrule.cli.training import run_job
     from chainrule.data import california_housing
 
     data = california_housing()
     folder = _free_folder() if out_dir is None else out_dir
     outputs = Outputs(
         folder / "model.safetensors",
-        folder / "history.csv",
+        folder / "model.md",
         folder / "report.html",
-        as_json=as_json,
+        folder / "history.csv",
+        folder / "model.checkpoint",
     )
     _make(folder)
-    require_outputs({"DATA": data}, outputs.paths(), force)
     settings = Settings(
         target="median_house_value",
         hidden=(128, 64),
@@ -50,10 +51,11 @@ def command(out_dir: Path | None, epochs: int, seed: int, force: bool, as_json: 
         schedule="cosine",
         batch_size=64,
         epochs=epochs,
-        patience=None,
+        patience=0,
         seed=seed,
     )
-    run_training(data, settings, Screen(as_json), outputs, "California housing, census of 1990")
+    job = Job(data, settings, outputs, "California housing, census of 1990")
+    run_job(job, Screen(as_json), as_json, force)
 
 
 def _free_folder() -> Path:

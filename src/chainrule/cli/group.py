@@ -14,9 +14,19 @@ VERBS = {
     "demo": "Train on a bundled real table, score it, write a model.",
     "train": "Train a network on a table and write the model.",
     "predict": "Predict the rows of a table with a trained model.",
+    "evaluate": "Score a trained model on a table whose answers are known.",
     "inspect": "Show what is in a model file.",
+    "report": "Write the page for the browser again, from a model and a table.",
+    "resume": "Go on with a training that was stopped, from its checkpoint.",
+    "trace": "Show every number of one training step, with its formula.",
+    "sweep": "Train a network for every setting of some options, and rank them.",
+    "compare": "Say whether a few settings differ, over the same splits and seeds.",
+    "doctor": "Say what is wrong with a training run, and what to change.",
+    "depth": "Draw what is left of a gradient after 2 to 50 layers.",
     "gradcheck": "Check every gradient against the derivative of the loss.",
+    "mark": "Mark a learner's own backpropagation: which mistake, and where.",
     "list": "List the activations, losses, optimizers and their like.",
+    "completion": "Print the script that completes words in bash, zsh or fish.",
 }
 """The verbs and what they do, in the order in which a newcomer meets them."""
 

@@ -15,9 +15,10 @@ __all__ = ["command"]
 
 @click.command("inspect", help=VERBS["inspect"])
 @click.argument("model", type=PATH)
+@click.option("--config", is_flag=True, help="Print the settings as a run.toml for train.")
 @json_option
 @debug_option
-def command(model: Path, as_json: bool) -> None:
+def command(model: Path, config: bool, as_json: bool) -> None:
     """Show a model's network, table and training record."""
     from chainrule.api import load
     from chainrule.cli.screen import Screen
@@ -26,6 +27,9 @@ def command(model: Path, as_json: bool) -> None:
     from chainrule.storage.document import plain, plan_document
 
     loaded = load(model)
+    if config:
+        _show_config(loaded, model, as_json)
+        return
     screen = Screen(as_json)
     document = {
         "dtype": loaded.dtype,
@@ -49,6 +53,46 @@ def command(model: Path, as_json: bool) -> None:
     screen.gap()
     screen.facts(_facts(loaded))
     screen.gap()
+    if found := _settings(loaded, model):
+        screen.table(("setting", "value"), [(name, _word(value)) for name, value in found.items()])
+        screen.gap()
+
+
+def _settings(model: Any, path: Path) -> dict[str, Any]:
+    """Return the settings of the run by the names of the options, if it was one of `train`."""
+    from chainrule.cli.evaluation import settings_in
+    from chainrule.cli.job import settings_document
+
+    settings = settings_in(model.record, str(path))
+    return {} if settings is None else settings_document(settings)
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _show_config(model: Any, path: Path, as_json: bool) -> None:
+    from chainrule.cli.config import toml_text
+    from chainrule.cli.screen import Screen
+    from chainrule.errors import UsageError
+
+    settings = _settings(model, path)
+    if not settings:
+        raise UsageError(
+            "the model does not say how it was trained",
+            where=str(path),
+            expected="a model of chainrule train",
+        )
+    table = model.record.get("table")
+    options = ({"data": table} if isinstance(table, str) else {}) | settings
+    screen = Screen(data_on_stdout=True)
+    if as_json:
+        screen.json(options)
+    else:
+        comment = "chainrule train --config run.toml repeats the run, beside its table."
+        screen.data(toml_text(options, comment))
 
 
 def _facts(model: Any) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """Set to 1 before NumPy is loaded, unless the user has set them. Its matrix products give other
 bits on more threads, and on a busy machine its threads wait for each other many times longer than
 they compute."""
-_EXTRA = ("click", "rich", "duckdb", "jinja2", "matplotlib")
+_EXTRA = ("click", "rich", "duckdb", "matplotlib")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,10 +81,13 @@ def _run(words: list[str]) -> int:
 
 _SAID_HERE = {
     "overwrite=True": "--force",
-    "go on from it with resume=": "go on from it with train --resume",
+    "go on from it with resume=": "go on from it with: chainrule resume",
     "lower the learning rate first": "try a smaller --learning-rate first",
+    "drop_missing_target=True": "--drop-missing-target",
 }
 """What messages call Python's arguments, and the option that does the same."""
+_STATED = re.compile(r'\b(task|delimiter|encoding|decimal)="([^"]+)"')
+"""The same for options with the name of their argument."""
 
 
 def _tell(error: ChainruleError) -> int:
@@ -91,6 +95,7 @@ def _tell(error: ChainruleError) -> int:
 
     for argument, option in _SAID_HERE.items():
         error.do = error.do.replace(argument, option)
+    error.do = _STATED.sub(r"--\1 \2", error.do)
     try:
         from chainrule.cli.screen import show_error
     except ImportError:  # without rich: the same words, without colour

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import click
 
 __all__ = [
     "PATH",
     "Finite",
+    "InSections",
     "Member",
     "Widths",
     "debug_option",
+    "dialect_options",
     "force_option",
     "json_option",
     "registry",
@@ -39,6 +41,17 @@ def json_option(command: CommandT) -> CommandT:
     return click.option(
         "--json", "as_json", is_flag=True, help="Print one JSON document to standard output."
     )(command)
+
+
+def dialect_options(command: CommandT) -> CommandT:
+    """Add `--delimiter`, `--encoding` and `--decimal`: what is known of a text table."""
+    for name, metavar, text in (
+        ("--decimal", "SIGN", "Decimal sign, . or , [default: by the cells of each column]"),
+        ("--encoding", "NAME", "Of a text table, such as latin-1.  [default: UTF-8, or its mark]"),
+        ("--delimiter", "SIGN", "Between fields, or tab.  [default: found in the header]"),
+    ):
+        command = click.option(name, metavar=metavar, help=text)(command)
+    return command
 
 
 def force_option(command: CommandT) -> CommandT:
@@ -96,6 +109,26 @@ class Member(_NameType):
 
 def _without_where(error: Any) -> dict[str, str]:
     return {key: text for key, text in error.parts().items() if key != "where"}
+
+
+class InSections(click.Command):
+    """A command whose help groups its options under heads; `sections` names them."""
+
+    sections: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Head to parameters. What is in none stands under the last head."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        homes = {name: head for head, names in self.sections.items() for name in names}
+        last = list(self.sections)[-1]
+        for head in self.sections:
+            rows = [
+                row
+                for param in self.get_params(ctx)
+                if homes.get(str(param.name), last) == head
+                and (row := param.get_help_record(ctx)) is not None
+            ]
+            with formatter.section(head):
+                formatter.write_dl(rows)
 
 
 class Finite(click.FloatRange):

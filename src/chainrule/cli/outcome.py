@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import nan
-from pathlib import Path
 from typing import Any
 
-from chainrule.api import Run
-from chainrule.cli.pipeline import Prepared, Scores, Settings
+from chainrule.cli.judge import Judgement, Scores
+from chainrule.cli.pipeline import Prepared, Settings
 from chainrule.cli.words import amount, count, duration
 from chainrule.storage import Model
 from chainrule.storage.document import plain
 
-__all__ = ["Outcome", "ended", "score_heads", "score_rows", "summary"]
+__all__ = ["NAMES", "Outcome", "ended", "score_heads", "score_rows", "score_text", "summary"]
 
 REASONS = {
     "patience": "no improvement any more",
@@ -25,74 +25,100 @@ REASONS = {
     "converged": "converged",
 }
 NAMES = {
-    "r2": "R² (share of the variance explained)",
+    "r2": "R² (variance explained)",
     "rmse": "RMSE",
     "mae": "MAE (mean size of the error)",
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
     "log_loss": "log loss (nats)",
+    "mse": "mean squared error",
+    "pinball": "pinball loss (median)",
+    "poisson_deviance": "Poisson deviance",
+    "brier": "Brier score",
 }
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A trained model and everything around it."""
+    """A trained model and everything around it.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    settings : Settings
+    model : Model
+    judged : Judgement, optional
+        The test rows; None where none were kept.
+    scores : Scores, optional
+    history : sequence of dict
+        One row for each epoch; what was read from a model file is thinned out and has no times.
+    """
 
     prepared: Prepared
     settings: Settings
-    run: Run
-    scores: Scores | None
-    """None where no rows were kept for testing."""
     model: Model
+    judged: Judgement | None
+    scores: Scores | None
+    history: Sequence[Mapping[str, Any]]
 
 
 def ended(outcome: Outcome, curve: Callable[[Sequence[float]], str]) -> dict[str, str]:
     """Return how the run ended and how the loss fell; `curve` draws numbers as text."""
-    run = outcome.run
-    rows = run.history.rows
-    spent = duration(sum(row["seconds"] for row in rows))
-    why = REASONS.get(run.stop_reason, "")
-    words = f"{count(len(rows), 'epoch')} in {spent}" + (f" ({why})" if why else "")
-    if run.best_epoch:
-        words += f", best after epoch {run.best_epoch}"
-    column = "validation_loss" if "validation_loss" in run.history.columns else "train_loss"
-    losses = [float(row[column]) for row in rows]
+    rows, record = outcome.history, outcome.model.record
+    words = count(record["epochs"], "epoch")
+    if all("seconds" in row for row in rows):
+        words += f" in {duration(sum(row['seconds'] for row in rows))}"
+    why = REASONS.get(record["stop_reason"], "")
+    words += f" ({why})" if why else ""
+    if record["best_epoch"]:
+        words += f", best after epoch {record['best_epoch']}"
+    column = "validation_loss" if "validation_loss" in rows[0] else "train_loss"
+    losses = [nan if row[column] is None else float(row[column]) for row in rows]
     least = min((loss for loss in losses if loss == loss), default=nan)
     fall = f"{column.replace('_', ' ')} {losses[0]:.4f} to {least:.4f}"
     return {"trained": words, "loss": f"{curve(losses)}  {fall}".strip()}
 
 
-def score_heads(scores: Scores) -> tuple[str, str, str]:
+def score_heads(scores: Scores, rows: str = "test row") -> tuple[str, ...]:
     """Return the heads of the table of scores."""
-    return (count(scores.rows, "test row"), "network", scores.baseline_name)
+    linear = () if scores.linear is None else (scores.linear_name,)
+    return (count(scores.rows, rows), "network", *linear, scores.baseline_name)
 
 
 def score_rows(scores: Scores, target: str) -> list[tuple[str, ...]]:
-    """Return each metric in words, of the network and of the baseline."""
+    """Return each metric in words: of the network, of the linear model, of the baseline."""
+    others = [scores.baseline] if scores.linear is None else [scores.linear, scores.baseline]
     return [
         (
             NAMES.get(metric, metric) + (f" (in units of {target})" if metric == "rmse" else ""),
             _score(value),
-            _score(scores.baseline[metric]),
+            *(_score(other[metric]) for other in others),
         )
         for metric, value in scores.model.items()
     ]
 
 
+def score_text(name: str, value: float) -> str:
+    """Return a score for one line: a share in percent, anything else to four digits."""
+    return f"{100 * value:.1f} %" if "accuracy" in name and math.isfinite(value) else _score(value)
+
+
 def _score(value: float) -> str:
     """Return a score: four digits behind the point, or four significant ones for large numbers."""
+    if math.isnan(value):
+        return "-"  # one row has no variance to explain
     if not abs(value) < 10:
         return amount(value)
     text = f"{value:.4f}"
     return "0.0000" if text == "-0.0000" else text
 
 
-def summary(outcome: Outcome, outputs: dict[str, Path | None]) -> dict[str, Any]:
+def summary(outcome: Outcome, outputs: Mapping[str, str | None]) -> dict[str, Any]:
     """Return the outcome as a JSON document."""
-    prepared, run, model = outcome.prepared, outcome.run, outcome.model
+    prepared, model = outcome.prepared, outcome.model
     target = prepared.encoder.target
     document = {
-        **{name: None if path is None else str(path) for name, path in outputs.items()},
+        **outputs,
         "task": target.task,
         "target": target.name,
         "classes": target.classes,
@@ -104,10 +130,10 @@ def summary(outcome: Outcome, outputs: dict[str, Path | None]) -> dict[str, Any]
         "notes": prepared.table.notes,
         "features": len(prepared.encoder.features),
         "parameters": int(model.weights.size),
-        "epochs": len(run.history),
-        "best_epoch": run.best_epoch,
-        "stop_reason": run.stop_reason,
+        "epochs": model.record["epochs"],
+        "best_epoch": model.record["best_epoch"],
+        "stop_reason": model.record["stop_reason"],
         "scores": None if outcome.scores is None else asdict(outcome.scores),
-        "seconds": sum(row["seconds"] for row in run.history.rows),
+        "seconds": sum(row["seconds"] for row in outcome.history),
     }
     return plain(document)

@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from chainrule import nn
 from chainrule.api import Run, load, train
+from chainrule.cli.augment import augmentations_of
+from chainrule.cli.judge import (
+    SCORES,
+    Judgement,
+    Scores,
+    fit_linear,
+    guess_of,
+    guessed,
+    judge,
+    scored,
+)
 from chainrule.errors import ChainruleError, UsageError
 from chainrule.maths.loss import LOSSES, Loss
-from chainrule.maths.metric import METRICS
 from chainrule.maths.optimizer import OPTIMIZERS, Optimizer
 from chainrule.storage import Model
 from chainrule.tabular import Encoder, Table, predict_table, split_rows
+from chainrule.tabular.dialect import Dialect
 from chainrule.tabular.split import Split
 from chainrule.tabular.target import TargetCode, Task, drop_missing_target, require_target
 from chainrule.training import Stopping
 
 __all__ = [
     "Checkpoints",
+    "Learnable",
     "Prepared",
-    "Scores",
     "Settings",
+    "batch_of",
     "batch_rows",
     "fit",
+    "loss_of",
     "network",
     "optimizer_of",
     "prepare",
@@ -40,11 +53,6 @@ DEFAULT_LOSSES: dict[Task, str] = {
     "regression": "squared_error",
     "classification": "softmax_cross_entropy",
 }
-SCORES: dict[Task, tuple[str, ...]] = {
-    "regression": ("r2", "rmse", "mae"),
-    "classification": ("accuracy", "balanced_accuracy", "log_loss"),
-}
-"""What is reported on the test rows; the first one also during training."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +70,54 @@ class Settings:
     schedule: str | None = None
     batch_size: int | None = None
     epochs: int = 100
-    patience: int | None = 10
+    patience: int = 10
     validation_share: float = 0.2
     test_share: float = 0.2
     seed: int = 0
     dtype: str = "float32"
     drop_missing_target: bool = False
+    delimiter: str | None = None
+    encoding: str | None = None
+    decimal: str | None = None
+    memory: str | None = None
+    augment: tuple[str, ...] = ()
+    image_size: tuple[int, int] | None = None
+
+    def dialect(self) -> Dialect:
+        """Return how the table is written, as far as it was stated."""
+        return Dialect(self.delimiter, self.encoding, self.decimal)
+
+
+class Learnable(Protocol):
+    """What a training needs of its data, whether it is a table or pictures."""
+
+    @property
+    def target(self) -> TargetCode:
+        """How the target became numbers."""
+        ...
+
+    @property
+    def loss(self) -> Loss:
+        """What is minimised."""
+        ...
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics that are reported; the first is shown while it trains."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """Shape of a picture; None for other rows."""
+        ...
+
+    def training(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return features and targets of the training rows."""
+        ...
+
+    def validation(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return those of the validation rows, if there are any."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -92,15 +142,23 @@ class Prepared:
         """Names of the metrics that are reported."""
         return SCORES[self.encoder.target.task]
 
+    @property
+    def target(self) -> TargetCode:
+        """How the target became numbers."""
+        return self.encoder.target
 
-@dataclass(frozen=True)
-class Scores:
-    """Metrics on the test rows by name: of the model, and of a guess that ignores the inputs."""
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """Of a picture; None, because rows of a table are none."""
+        return None
 
-    rows: int
-    model: dict[str, float]
-    baseline: dict[str, float]
-    baseline_name: str
+    def training(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return features and targets of the training rows."""
+        return self.part(self.split.training)
+
+    def validation(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return those of the validation rows, if there are any."""
+        return self.part(self.split.validation) if len(self.split.validation) else None
 
 
 def prepare(table: Table, settings: Settings) -> Prepared:
@@ -116,7 +174,7 @@ def prepare(table: Table, settings: Settings) -> Prepared:
         complete = drop_missing_target(table, settings.target)
     column = require_target(complete, settings.target)
     whole = TargetCode.fit(column, settings.task)
-    loss = _loss(settings, whole)
+    loss = loss_of(settings, whole)
     split = split_rows(
         complete.rows,
         validation_share=settings.validation_share,
@@ -128,10 +186,18 @@ def prepare(table: Table, settings: Settings) -> Prepared:
     # A loss with a domain of its own (counts, say) gets the targets as they are.
     standardise = loss.targets == Loss.targets
     encoder = Encoder.fit(training, settings.target, whole.task, standardise)
+    encoder.encode(complete.take(split.test))  # a row that cannot be used is named before training
     return Prepared(complete, split, encoder, loss, table.rows - complete.rows)
 
 
-def _loss(settings: Settings, target: TargetCode) -> Loss:
+def loss_of(settings: Settings, target: TargetCode) -> Loss:
+    """Return the loss that was chosen, or that of the task.
+
+    Raises
+    ------
+    UsageError
+        It is for another task, or for fewer classes.
+    """
     loss = LOSSES.make(settings.loss or DEFAULT_LOSSES[target.task])
     if loss.task != target.task:
         raise UsageError(
@@ -151,7 +217,12 @@ def _loss(settings: Settings, target: TargetCode) -> Loss:
 
 def batch_rows(prepared: Prepared, settings: Settings) -> int:
     """Return the rows of a batch: those chosen, or about a hundred batches an epoch, 16 to 256."""
-    rows = max(len(prepared.split.training) // 100, 1)
+    return batch_of(len(prepared.split.training), settings)
+
+
+def batch_of(training_rows: int, settings: Settings) -> int:
+    """Return the rows of a batch for so many training rows."""
+    rows = max(training_rows // 100, 1)
     return settings.batch_size or min(max(2 ** (rows.bit_length() - 1), 16), 256)
 
 
@@ -174,23 +245,26 @@ def network(settings: Settings, outputs: int) -> nn.Sequential:
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Where the state of a run is saved, and from where it goes on."""
+    """Where the state of a run is saved, how often, with what beside, and from where it goes on."""
 
     save: Path | None = None
+    every: int = 1
     resume: Path | None = None
+    note: Mapping[str, Any] | None = None
 
 
 def fit(
-    prepared: Prepared,
+    prepared: Learnable,
     settings: Settings,
     listener: Callable[[Any], object],
     checkpoints: Checkpoints,
+    record: bool = False,
 ) -> Run:
     """Train the network; `listener` takes the events."""
-    classes, loss = prepared.encoder.target.classes, prepared.loss
+    classes, loss = prepared.target.classes, prepared.loss
     targets = len(classes) if classes and not loss.link.elementwise else 1
-    X, y = prepared.part(prepared.split.training)
-    held = prepared.split.validation
+    X, y = prepared.training()
+    held = prepared.validation()
     return train(
         network(settings, loss.raw_width(targets)),
         X,
@@ -198,54 +272,56 @@ def fit(
         loss=loss,
         optimizer=optimizer_of(settings),
         schedule=settings.schedule,
-        batch_size=batch_rows(prepared, settings),
+        batch_size=batch_of(len(X), settings),
         epochs=settings.epochs,
-        validation=prepared.part(held) if len(held) else None,
+        validation=held,
         metrics=(prepared.metrics[0],),
-        stopping=Stopping(patience=settings.patience if len(held) else None),
+        stopping=Stopping(patience=None if held is None else settings.patience or None),
         seed=settings.seed,
         dtype=settings.dtype,
-        train_metrics=not len(held),
+        train_metrics=held is None,
         on_event=listener,
         checkpoint=checkpoints.save,
+        checkpoint_every=checkpoints.every,
         resume=checkpoints.resume,
+        note=checkpoints.note,
+        record=record,
+        augment=augmentations_of(settings.augment, prepared.shape),
     )
 
 
-def score(prepared: Prepared, model: Model) -> Scores:
-    """Score a model on the test rows, in the units of the target."""
-    test = prepared.table.take(prepared.split.test)
+def score(prepared: Prepared, model: Model, linear: bool = True) -> tuple[Judgement, Scores]:
+    """Score a model on the test rows, in the units of the target, beside what needs no network."""
+    names = prepared.metrics
+    judged = judge(model, prepared.encoder, prepared.table.take(prepared.split.test))
+    guess, name = guessed(_guess(prepared), judged)
+    scores = Scores(
+        len(judged), scored(judged.P, judged, names), scored(guess, judged, names), name
+    )
+    if not linear:
+        return judged, scores
+    training = prepared.part(prepared.split.training)
+    predict, name, note = fit_linear(*training, prepared.encoder.target)
+    found = scored(predict(judged.X), judged, names)
+    return judged, replace(scores, linear=found, linear_name=name, linear_note=note)
+
+
+def _guess(prepared: Prepared) -> dict[str, Any]:
     target = prepared.encoder.target
-    predicted = predict_table(model, test)
-    column = prepared.table.column(target.name)
-    seen, truth = column.values[prepared.split.training], test.column(target.name)
-    if predicted.probabilities is None:
-        Y = truth.values[:, None]
-        P, guess = predicted.values[:, None], np.full_like(Y, seen.mean())
-        name = "always the mean"
-    else:
-        codes = target.encode(column.take(prepared.split.training))
-        shares = np.bincount(codes) / len(codes)
-        Y = np.eye(len(shares))[target.encode(truth)]
-        P, guess = predicted.probabilities.astype(np.float64), np.tile(shares, (len(Y), 1))
-        name = "always the most frequent"
-    found = {metric: METRICS.make(metric) for metric in prepared.metrics}
-    return Scores(
-        len(Y),
-        {key: float(metric.score(P, Y)) for key, metric in found.items()},
-        {key: float(metric.score(guess, Y)) for key, metric in found.items()},
-        name,
-    )
+    column = prepared.table.column(target.name).take(prepared.split.training)
+    return guess_of(target, column.values if target.classes is None else target.encode(column))
 
 
-def with_record(prepared: Prepared, settings: Settings, run: Run, scores: Scores | None) -> Model:
+def with_record(
+    prepared: Prepared, settings: Settings, model: Model, scores: Scores | None
+) -> Model:
     """Return the trained model with its encoder, its labels, and the record of its training.
 
     No times or dates: the same table and settings give the same file.
     """
     split = prepared.split
     record = {
-        **run.model.record,
+        **model.record,
         "table": Path(prepared.table.source).name,
         "split": {
             "training": len(split.training),
@@ -254,9 +330,10 @@ def with_record(prepared: Prepared, settings: Settings, run: Run, scores: Scores
             "without_target": prepared.dropped,
         },
         "settings": asdict(settings),
+        "guess": _guess(prepared),
         "scores": None if scores is None else asdict(scores),
     }
-    return run.model.described(
+    return model.described(
         encoder=prepared.encoder.document(), classes=prepared.encoder.target.classes, record=record
     )
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from chainrule.cli.group import VERBS
-from chainrule.cli.options import PATH, debug_option, force_option, json_option
-
-if TYPE_CHECKING:
-    from chainrule.storage import Model
-    from chainrule.tabular import Predictions
+from chainrule.cli.options import PATH, debug_option, dialect_options, force_option, json_option
 
 __all__ = ["command"]
 
@@ -26,24 +22,29 @@ OUT = (
 @click.argument("model", type=PATH)
 @click.argument("data", type=PATH)
 @click.option("--out", type=PATH, help=OUT)
+@dialect_options
 @force_option
 @json_option
 @debug_option
-def command(model: Path, data: Path, out: Path | None, force: bool, as_json: bool) -> None:
+def command(
+    model: Path, data: Path, out: Path | None, force: bool, as_json: bool, **dialect: Any
+) -> None:
     """Predict the rows of a table file."""
-    from chainrule.cli.predictions import FORMATS, csv_text, written
+    from chainrule.cli.job import require_ending, require_outputs
+    from chainrule.cli.model_file import load_model
+    from chainrule.cli.predictions import FORMATS, csv_text, listed, written
     from chainrule.cli.screen import Screen
-    from chainrule.cli.training import require_ending, require_outputs
     from chainrule.cli.words import count
     from chainrule.files import atomic_write
     from chainrule.tabular import predict_table, read_table
+    from chainrule.tabular.dialect import Dialect
     from chainrule.tabular.predict import encoder_of
 
     require_outputs({"MODEL": model, "DATA": data}, {"--out": out}, force)
     require_ending("--out", out, FORMATS)
-    loaded = _load(model)
+    loaded = load_model(model)
     encoder = encoder_of(loaded)
-    table = read_table(data, encoder.expects())
+    table = read_table(data, encoder.expects(), Dialect(**dialect))
     predictions = predict_table(loaded, table)
     notes = [*table.notes, *encoder.surprises(table)]
     for note in notes:
@@ -54,29 +55,8 @@ def command(model: Path, data: Path, out: Path | None, force: bool, as_json: boo
         atomic_write(out, written(predictions, out.suffix.lower()), overwrite=force)
         screen.done(f"{count(table.rows, 'prediction')} in {out}")
     elif as_json:
-        document.update(_listed(predictions))
+        document.update(listed(predictions))
     else:
         screen.data(csv_text(predictions))
     if as_json:
         screen.json({**document, "notes": notes})
-
-
-def _load(path: Path) -> Model:
-    from chainrule.api import load
-    from chainrule.errors import FileFormatError
-    from chainrule.tabular.reader import SUFFIXES
-
-    try:
-        return load(path)
-    except FileFormatError as error:
-        if path.is_file() and path.name.lower().removesuffix(".gz").endswith(SUFFIXES):
-            error.do = "is it the table? the order is MODEL DATA"
-        raise
-
-
-def _listed(predictions: Predictions) -> dict[str, Any]:
-    document: dict[str, Any] = {"predictions": predictions.values.tolist()}
-    if predictions.probabilities is not None:
-        document["classes"] = list(predictions.classes or ())
-        document["probabilities"] = predictions.probabilities.tolist()
-    return document

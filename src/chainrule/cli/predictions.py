@@ -23,7 +23,7 @@ import numpy as np
 from chainrule.errors import DataError
 from chainrule.tabular import Predictions
 
-__all__ = ["FORMATS", "csv_text", "written"]
+__all__ = ["FORMATS", "csv_text", "listed", "written"]
 
 
 def csv_text(predictions: Predictions) -> str:
@@ -64,6 +64,19 @@ def _json_lines(predictions: Predictions) -> str:
 def _plain(value: Any) -> Any:
     """Return a value as JSON writes it, a float32 with the digits that it has."""
     return float(str(value)) if isinstance(value, np.floating) else value
+
+
+def listed(predictions: Predictions) -> dict[str, Any]:
+    """Return predictions as a JSON document: lists of labels or numbers, and of probabilities."""
+    values = predictions.values
+    plain = values.tolist() if values.dtype == object else [_plain(value) for value in values]
+    document: dict[str, Any] = {"predictions": plain}
+    if predictions.probabilities is not None:
+        document["classes"] = list(predictions.classes or ())
+        document["probabilities"] = [
+            [_plain(share) for share in row] for row in predictions.probabilities
+        ]
+    return document
 
 
 def _parquet(predictions: Predictions) -> bytes:

@@ -14,6 +14,10 @@ from chainrule.training.events import EpochEnded, RunStarted, StepsDone
 __all__ = ["CountProgress", "TrainingProgress"]
 
 
+KEPT_LINES = 12
+"""Lines about epochs that stay on a terminal after the run."""
+
+
 class CountProgress:
     """A live bar of things done; nothing without a terminal. Call it with (done, of how many)."""
 
@@ -63,7 +67,7 @@ class TrainingProgress:
     def __init__(self, screen: Screen, metric: str) -> None:
         self.screen = screen
         self.metric = metric
-        self.epochs = self.seen = 0
+        self.epochs = self.seen = self.kept = 0
         self.seconds = 0.0
         self.bar = _bar(screen, "  {task.fields[epoch]}")
         self.task = TaskID(0)
@@ -110,14 +114,22 @@ class TrainingProgress:
         score = row.get(f"validation_{self.metric}", row.get(f"train_{self.metric}"))
         if score is not None:
             words.append(f"{self.metric} {_fixed(score)}")
+        if "learning_rate" in row:
+            words.append(f"rate {row['learning_rate']:.2g}")
         if left:
             words.append(f"{duration(left)} left")
         if self.bar is None:
             self.screen.line("  ".join([self._count(epoch), *words]), "  best" * event.best)
-        else:
-            self.bar.update(
-                self.task, completed=epoch, epoch=self._count(epoch), words="  ".join(words)
+            return
+        # On a terminal a line is kept now and then, above the one that is rewritten.
+        if epoch * KEPT_LINES // self.epochs > self.kept:
+            self.kept = epoch * KEPT_LINES // self.epochs
+            self.screen.line(
+                "  ".join([self._count(epoch), *words]), ("  best" * event.best, "good")
             )
+        self.bar.update(
+            self.task, completed=epoch, epoch=self._count(epoch), words="  ".join(words)
+        )
 
 
 def _fixed(value: float | None) -> str:

@@ -1,79 +1,239 @@
-"""The report of a training run: what went in, how it learned, how well it predicts."""
+"""The report of a model: how it learned, how well it predicts, what it uses, what went in."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
-from chainrule.cli.outcome import Outcome, ended, score_heads, score_rows
-from chainrule.cli.understood import COLUMN_HEADS, COLUMN_RIGHT, column_rows, notes, plan_facts
-from chainrule.cli.words import count, readable
-from chainrule.report import Section, line_chart, page, scatter_chart
-from chainrule.report.svg import MOST_POINTS
-from chainrule.tabular import predict_table
+from chainrule._version import __version__
+from chainrule.cli.config import toml_text
+from chainrule.cli.findings import Findings
+from chainrule.cli.job import settings_document
+from chainrule.cli.judge import Judgement
+from chainrule.cli.outcome import NAMES, score_heads, score_rows, score_text
+from chainrule.cli.understood import COLUMN_HEADS, COLUMN_RIGHT, column_rows, in_order
+from chainrule.cli.words import amount, count, readable
+from chainrule.report import (
+    Figure,
+    Section,
+    Tile,
+    bar_chart,
+    calibration_error,
+    confusion_chart,
+    histogram,
+    line_chart,
+    page,
+    reliability,
+    reliability_chart,
+    residual_chart,
+    scatter_chart,
+)
+from chainrule.report.bars import MOST_CELLS
+from chainrule.report.charts import MOST_POINTS
+from chainrule.tabular import Column
 
 __all__ = ["report_page"]
 
-MOST_CLASSES = 12
+MOST_BARS = 25
+MOST_COLUMNS = 200
+MOST_CONFUSIONS = 20
+_BINS = 20
+UNSEEN = "On rows that neither training nor the choice of the best epoch has seen."
 
 
-def report_page(outcome: Outcome, title: str) -> str:
+def report_page(found: Findings) -> str:
     """Return the report as one HTML page."""
-    prepared = outcome.prepared
-    rows = count(prepared.table.rows, "row")
-    columns = len(prepared.table.columns)
-    facts = plan_facts(prepared, outcome.settings)
-    facts["trained"] = ended(outcome, lambda _: "")["trained"]
-    sections = [*_scores(outcome), *_learning(outcome), _columns(outcome)]
-    return readable(page(title, f"{rows}, {columns} columns", facts, sections), lines=True)
-
-
-def _scores(outcome: Outcome) -> list[Section]:
-    scores = outcome.scores
-    if scores is None:
-        return []
-    target = outcome.prepared.encoder.target.name
-    text = "On rows that neither training nor the choice of the best epoch has seen."
-    rows = score_rows(scores, target)
-    return [Section("Scores", text, score_heads(scores), rows, (1, 2)), _predictions(outcome)]
-
-
-def _predictions(outcome: Outcome) -> Section:
-    prepared = outcome.prepared
-    test, target = prepared.table.take(prepared.split.test), prepared.encoder.target
-    predicted = predict_table(outcome.model, test)
-    truth = test.column(target.name)
-    if target.classes is None:
-        drawing = scatter_chart(truth.values, predicted.values, target.name)
-        text = "One dot for each test row."
-        if test.rows > MOST_POINTS:
-            text = f"{MOST_POINTS:,} of the test rows, at even distances; one dot for each."
-        return Section("Predictions", text, drawing=drawing)
-    size = len(target.classes)
-    likeliest = np.argmax(np.asarray(predicted.probabilities), axis=1)
-    pairs = np.bincount(target.encode(truth) * size + likeliest, minlength=size * size)
-    shown = min(size, MOST_CLASSES)
-    labels = [str(label) for label in target.classes[:shown]]
-    rows = [
-        (label, *(f"{cell:,}" for cell in line[:shown]))
-        for label, line in zip(labels, pairs.reshape(size, size), strict=False)
+    sections = [
+        *_scores(found),
+        *_predictions(found),
+        *_importance(found),
+        *_learning(found),
+        _columns(found),
+        *_settings(found),
     ]
-    more = f" The first {shown} of {size} classes." if shown < size else ""
-    text = f"Test rows by their class (rows) and the predicted class (columns).{more}"
-    heads = ("class", *(f"predicted {label}" for label in labels))
-    return Section("Predictions", text, heads, rows, tuple(range(1, shown + 1)))
+    text = page(
+        found.title,
+        found.subtitle,
+        sections,
+        tiles=_tiles(found),
+        facts=found.facts,
+        footer=f"Chainrule {__version__}. This page needs no network and runs no script.",
+    )
+    return readable(text, lines=True)
 
 
-def _learning(outcome: Outcome) -> list[Section]:
-    history = outcome.run.history
-    names = [name for name in ("train_loss", "validation_loss") if name in history.columns]
-    lines = {name.replace("_", " "): history.column(name).tolist() for name in names}
-    drawing = line_chart(lines, "epoch", outcome.run.best_epoch)
-    if not drawing:
+def _tiles(found: Findings) -> list[Tile]:
+    parameters = Tile(amount(found.model.weights.size, 7), "parameters", found.model.dtype)
+    if found.scores is None:
+        return [parameters]
+    scores = found.scores
+    name, value = next(iter(scores.model.items()))
+    rows = count(scores.rows, f"{found.judged_on} row")
+    tiles = [Tile(score_text(name, value), NAMES[name].partition(" (")[0], f"network, {rows}")]
+    if scores.linear is not None:
+        tiles.append(
+            Tile(score_text(name, scores.linear[name]), "linear model", scores.linear_name)
+        )
+    tiles.append(Tile(score_text(name, scores.baseline[name]), "baseline", scores.baseline_name))
+    return [*tiles, parameters]
+
+
+def _scores(found: Findings) -> list[Section]:
+    if found.scores is None:
         return []
-    text = "The loss after each epoch; the dashed line is the epoch whose weights were kept."
-    return [Section("Learning", text, drawing=drawing)]
+    text = UNSEEN if found.judged_on == "test" else f"On the {found.judged_on} rows."
+    text += f" The {found.scores.linear_note}." if found.scores.linear_note else ""
+    heads = score_heads(found.scores, f"{found.judged_on} row")
+    rows = score_rows(found.scores, found.encoder.target.name)
+    return [Section("Scores", text, heads=heads, rows=rows, right=tuple(range(1, len(heads))))]
 
 
-def _columns(outcome: Outcome) -> Section:
-    found = " ".join(f"{note}." for note in notes(outcome.prepared))
-    return Section("Columns", found, COLUMN_HEADS, column_rows(outcome.prepared), COLUMN_RIGHT)
+def _predictions(found: Findings) -> list[Section]:
+    judged, target = found.judged, found.encoder.target
+    if judged is None:
+        return []
+    if target.classes is None:
+        return [_numbers(judged, target.name, found.judged_on)]
+    labels = [str(label) for label in target.classes]
+    text = f"The {found.judged_on} rows by their class (down) and the predicted class (across)."
+    calibration = _calibration(judged, labels)
+    if len(labels) <= MOST_CELLS:
+        caption = "A cell is as dark as its share of its row."
+        matrix = Figure(confusion_chart(judged.confusion(), labels), caption)
+        return [Section("Predictions and calibration", text, figures=[matrix, calibration])]
+    heads, rows = ("class", "predicted", "rows"), _confusions(judged.confusion(), labels)
+    text = "The most frequent confusions."
+    confusions = Section("Predictions", text, heads=heads, rows=rows, right=(2,))
+    return [confusions, Section("Calibration", figures=[calibration])]
+
+
+def _numbers(judged: Judgement, name: str, where: str) -> Section:
+    which = f"One dot for each {where} row."
+    if len(judged) > MOST_POINTS:
+        which = f"{MOST_POINTS:,} of the {where} rows, at even distances; one dot for each."
+    predicted = judged.P[:, 0]
+    sizes = np.quantile(np.abs(judged.truth - predicted), (0.5, 0.9)).tolist()
+    figures = [
+        Figure(
+            scatter_chart(judged.truth, predicted, name),
+            "Calibration: the line joins the means of ten groups of rows of like prediction. Where "
+            "it leaves the dashed line, predictions are too low (above it) or too high.",
+        ),
+        Figure(
+            residual_chart(judged.truth, predicted, name),
+            "Residuals: no slope and no funnel is best. Half of the rows are within "
+            f"±{amount(sizes[0])}, nine of ten within ±{amount(sizes[1])}.",
+        ),
+    ]
+    return Section("Predictions and calibration", which, figures=figures)
+
+
+def _confusions(counts: np.ndarray, labels: list[str]) -> list[tuple[str, ...]]:
+    off = counts * (1 - np.eye(len(labels), dtype=np.int64))
+    ranked = np.argsort(-off, axis=None, kind="stable")[:MOST_CONFUSIONS].tolist()
+    return [
+        (labels[place // len(labels)], labels[place % len(labels)], f"{off.flat[place]:,}")
+        for place in ranked
+        if off.flat[place]
+    ]
+
+
+def _calibration(judged: Judgement, labels: Sequence[str]) -> Figure:
+    if len(labels) == 2:
+        said, happened = judged.P[:, 1], judged.truth == 1
+        x_label, y_label = f"probability of {labels[1]}, as predicted", "share of rows, as it is"
+    else:
+        said, happened = judged.P.max(axis=1), judged.P.argmax(axis=1) == judged.truth
+        x_label, y_label = "probability of the predicted class", "share predicted right"
+    bins = reliability(said, happened)
+    caption = (
+        "Calibration: of the rows that got a probability of about p, does a share p have the "
+        "class? Below the dashed line the model is too sure. Upright lines: 95 % intervals; grey: "
+        f"rows of each group. Expected calibration error {calibration_error(bins):.3f}."
+    )
+    return Figure(reliability_chart(bins, x_label, y_label), caption)
+
+
+def _importance(found: Findings) -> list[Section]:
+    weights = found.weights
+    if weights is None:
+        return []
+    top = weights.columns[:MOST_BARS]
+    drawing = bar_chart(
+        [row.name for row in top], [row.change for row in top], [row.spread for row in top]
+    )
+    more = len(weights.columns) - len(top)
+    caption = "Whiskers: standard deviation over the orders." if weights.repeats > 1 else ""
+    caption += f" The {len(top)} most important columns; {more:,} more matter less." if more else ""
+    figures = [Figure(drawing, caption.strip())]
+    return [Section("What the model uses", weights.sentence(), figures=figures)]
+
+
+def _learning(found: Findings) -> list[Section]:
+    rows = found.history
+    if len(rows) < 2:
+        return []
+    epochs = [float(row["epoch"]) for row in rows]
+
+    def lines(*names: str) -> dict[str, list[float]]:
+        known = [name for name in names if name in rows[0]]
+        return {
+            name.replace("_", " "): [math.nan if row[name] is None else row[name] for row in rows]
+            for name in known
+        }
+
+    scores = [name for name in rows[0] if name.startswith("validation_") and name[11:] in NAMES]
+    losses = line_chart(lines("train_loss", "validation_loss"), "epoch", found.best_epoch, epochs)
+    figures = [
+        Figure(losses, "Dashed: the epoch whose weights were kept." * bool(found.best_epoch))
+    ]
+    figures.append(Figure(line_chart(lines(*scores), "epoch", found.best_epoch, epochs)))
+    rates = lines("learning_rate")
+    if rates and len(set(rates["learning rate"])) > 1:
+        figures.append(Figure(line_chart(rates, "epoch", 0, epochs)))
+    return [Section("Learning", "The losses and the score after each epoch.", figures=figures)]
+
+
+def _columns(found: Findings) -> Section:
+    columns = in_order(found.table, found.encoder)
+    rows = column_rows(found.table, found.encoder)
+    shown = (
+        [*range(len(rows))[: MOST_COLUMNS - 1], len(rows) - 1]
+        if len(rows) > MOST_COLUMNS
+        else (range(len(rows)))
+    )
+    table = [(*rows[place], histogram(_counts(columns[place]))) for place in shown]
+    more = len(rows) - len(table)
+    text = (
+        f"The first {len(table) - 1:,} and the target; {more:,} more are left out." if more else ""
+    )
+    notes = [f"{note}." for note in found.notes]
+    heads = (*COLUMN_HEADS, "")
+    return Section("Columns", text, notes, heads=heads, rows=table, right=COLUMN_RIGHT)
+
+
+def _counts(column: Column) -> list[float]:
+    """Return the heights of a small histogram: of the numbers, or of the most frequent levels."""
+    known = column.values[~column.missing()]
+    if not len(known):
+        return []
+    if column.kind == "text":
+        _, counts = np.unique(known.astype(str), return_counts=True)
+        return np.sort(counts)[::-1][:_BINS].astype(float).tolist()
+    low, high = float(known.min()), float(known.max())
+    distinct = np.unique(known[:10_000])
+    if len(distinct) <= _BINS and len(distinct) == len(np.unique(known)):
+        return [float(np.sum(known == value)) for value in distinct]
+    with np.errstate(over="ignore"):
+        place = np.clip((known / 2 - low / 2) / (high / 2 - low / 2) * _BINS, 0, _BINS - 1)
+    return np.bincount(place.astype(np.int64), minlength=_BINS).astype(float).tolist()
+
+
+def _settings(found: Findings) -> list[Section]:
+    if found.settings is None:
+        return []
+    code = toml_text(settings_document(found.settings))
+    text = "Saved as run.toml, these lines repeat the run: chainrule train DATA --config run.toml"
+    return [Section("Settings", text, code=code)]

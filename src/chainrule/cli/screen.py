@@ -43,6 +43,8 @@ _THEME = Theme(
 _WIDEST = 100
 _LABEL = 8
 """Least width of the names of facts, so that the values of all blocks begin in one column."""
+FIRST = 16
+"""Least width of the first column of a table that has longer names."""
 _LINE = Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
 _LINE_ASCII = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 _BARS = "▁▂▃▄▅▆▇█"
@@ -179,6 +181,8 @@ class Screen:
             header_style="head",
             border_style="faint",
         )
+        rows = list(rows)
+        names = max((len(row[0]) for row in rows), default=0)
         for position, head in enumerate(heads):
             table.add_column(
                 readable(head),
@@ -186,6 +190,7 @@ class Screen:
                 style="name" if position == 0 else ("title" if position == strong else ""),
                 overflow="fold",
                 no_wrap=position in right,
+                min_width=FIRST if position == 0 and names > FIRST else None,
             )
         for row in rows:
             table.add_row(*(Text(readable(cell)) for cell in row))

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import click
 
+from chainrule.cli.augment import Augments, Size
+from chainrule.cli.config import config_option
 from chainrule.cli.group import VERBS
 from chainrule.cli.options import (
     PATH,
     Finite,
+    InSections,
     Member,
     Widths,
     debug_option,
+    dialect_options,
     force_option,
     json_option,
 )
@@ -26,7 +30,11 @@ CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 SHARE = Finite(0, 1, max_open=True)
 POSITIVE = Finite(0, min_open=True)
 COUNT = click.IntRange(1)
-EPILOG = "The names of activations, losses, optimizers and schedules: chainrule list"
+EPILOG = (
+    "DATA is a table file, or pictures: a folder with MNIST's idx files, with images.npy and "
+    "labels.npy, or with a folder of picture files for each class. "
+    "The names of activations, losses, optimizers, schedules and augmentations: chainrule list"
+)
 
 
 def option(
@@ -39,12 +47,34 @@ def option(
     )
 
 
-@click.command("train", help=VERBS["train"], epilog=EPILOG)
+class _Train(InSections):
+    sections: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "Table": (
+            *("target", "task", "drop_missing_target", "validation_share", "test_share"),
+            *("delimiter", "encoding", "decimal", "memory"),
+        ),
+        "Network": ("hidden", "activation", "dropout", "dtype"),
+        "Pictures": ("image_size",),
+        "Training": (
+            *("loss", "optimizer", "learning_rate", "schedule", "batch_size", "epochs"),
+            *("patience", "seed", "augment"),
+        ),
+        "Files": (
+            *("out", "report", "card", "model_only", "history"),
+            *("checkpoint", "checkpoint_every", "resume", "config", "force"),
+        ),
+        "Others": (),
+    }
+
+
+@click.command("train", cls=_Train, help=VERBS["train"], epilog=EPILOG)
 @click.argument("data", type=PATH)
-@click.option("--target", required=True, metavar="COLUMN", help="The column to predict.")
+@option("--target", str, "COLUMN", "The column to predict; needed for a table.")
 @option("--out", PATH, "FILE", "Where the model goes.", Path("model.safetensors"))
 @option("--history", PATH, "FILE", "Where one row for each epoch goes (.csv or .json).")
-@option("--report", PATH, "FILE", "Where a page for the browser goes (.html).")
+@option("--report", PATH, "FILE", "Where the page for the browser goes.  [default: beside --out]")
+@option("--card", PATH, "FILE", "Where the model card (Markdown) goes.  [default: beside --out]")
+@click.option("--model-only", is_flag=True, help="Write the model, without report and card.")
 @click.option(
     "--task",
     type=click.Choice(["regression", "classification"]),
@@ -76,48 +106,32 @@ def option(
     show_default=True,
     help="Precision of all numbers.",
 )
+@option("--augment", Augments(), "LIST", "Change the training rows anew in each epoch.", "none")
+@option("--image-size", Size(), "WxH", "Make picture files this large.  [default: as they are]")
 @click.option("--drop-missing-target", is_flag=True, help="Leave out rows without a target.")
-@option("--checkpoint", PATH, "FILE", "Save the state there after every epoch.")
+@option(
+    "--checkpoint",
+    PATH,
+    "FILE",
+    "Keep the state there, to go on from it.  [default: beside --out, until the run is over]",
+)
+@option(
+    "--checkpoint-every",
+    COUNT,
+    "COUNT",
+    "Epochs between two saves of the state.  [default: 1 with --checkpoint, otherwise 10]",
+)
 @option("--resume", PATH, "FILE", "Go on from a checkpoint, with the same options.")
+@option("--memory", str, "SIZE", "For a table larger than memory: what to take, such as 256MB.")
+@dialect_options
+@config_option
 @force_option
 @json_option
 @debug_option
-def command(
-    data: Path,
-    out: Path,
-    history: Path | None,
-    report: Path | None,
-    checkpoint: Path | None,
-    resume: Path | None,
-    force: bool,
-    as_json: bool,
-    patience: int,
-    **chosen: Any,
-) -> None:
-    """Train on a table file and write the model."""
-    from chainrule.cli.pipeline import Checkpoints, Settings
+def command(force: bool, as_json: bool, **params: Any) -> None:
+    """Train on a table file, or on pictures, and write the model."""
+    from chainrule.cli.job import job_of
     from chainrule.cli.screen import Screen
-    from chainrule.cli.training import Outputs, require_ending, require_outputs, run_training
+    from chainrule.cli.training import run_job
 
-    results = {"--out": out, "--history": history, "--report": report}
-    require_outputs({"DATA": data}, results, force)
-    require_ending("--history", history, (".csv", ".json"))
-    require_ending("--report", report, (".html", ".htm"))
-    others = {"DATA": data, **{name: path for name, path in results.items() if path is not None}}
-    _require_checkpoint(others, checkpoint, resume)
-    settings = Settings(patience=patience or None, **chosen)
-    outputs = Outputs(out, history, report, Checkpoints(checkpoint, resume), as_json)
-    run_training(data, settings, Screen(as_json), outputs)
-
-
-def _require_checkpoint(
-    others: dict[str, Path], checkpoint: Path | None, resume: Path | None
-) -> None:
-    from chainrule.cli.training import require_outputs
-    from chainrule.errors import OutputExistsError
-
-    try:
-        require_outputs(others, {"--checkpoint": checkpoint}, force=checkpoint == resume)
-    except OutputExistsError as error:
-        error.do = f"choose another name, or go on from it: --resume {checkpoint}"
-        raise
+    run_job(job_of(params), Screen(as_json), as_json, force)

@@ -1,133 +1,107 @@
-"""The course of `train` and `demo` on the screen: understand, train, score, write, read back."""
+"""The course of `train`, `demo` and `resume` on the screen: understand, train, score, write."""
 
 from __future__ import annotations
 
 import json
 import shlex
-import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from chainrule.api import Run
+from chainrule.cli.findings import findings_of_run
+from chainrule.cli.job import Job
+from chainrule.cli.model_card import model_card
 from chainrule.cli.outcome import Outcome, ended, score_heads, score_rows, summary
-from chainrule.cli.pipeline import (
-    Checkpoints,
-    Settings,
-    fit,
-    prepare,
-    score,
-    verify,
-    with_record,
-)
+from chainrule.cli.pipeline import Checkpoints, Prepared, fit, prepare, score, verify, with_record
 from chainrule.cli.progress import TrainingProgress
 from chainrule.cli.report_page import report_page
 from chainrule.cli.screen import Screen
 from chainrule.cli.understood import show_understood
 from chainrule.cli.words import bytes_text, count
-from chainrule.errors import DivergenceError, UsageError
-from chainrule.files import atomic_write, require_writable
+from chainrule.errors import DivergenceError
+from chainrule.files import atomic_write
 from chainrule.storage.document import plain
 from chainrule.tabular import read_table
+from chainrule.training.history import History
 
-__all__ = ["Outputs", "require_ending", "require_outputs", "run_training"]
+__all__ = ["VERB", "history_text", "run_job"]
 
-
-def require_outputs(
-    inputs: Mapping[str, Path], outputs: Mapping[str, Path | None], force: bool
-) -> None:
-    """Look at all output paths before any work is done.
-
-    Raises
-    ------
-    OutputExistsError
-        A file exists and `force` is false.
-    UsageError
-        Two outputs are one file, or an output is the input.
-    """
-    taken = {path.resolve(): name for name, path in inputs.items()}
-    for option, path in outputs.items():
-        if path is None:
-            continue
-        require_writable(path, overwrite=force)
-        other = taken.setdefault(path.resolve(), option)
-        if other != option:
-            raise UsageError(f"{option} and {other} are the same file", where=str(path))
+VERB = "train"
+"""What the note of a checkpoint calls the verb that wrote it."""
 
 
-def require_ending(option: str, path: Path | None, endings: Iterable[str]) -> None:
-    """Refuse a file name whose ending promises a format that is not written.
-
-    Raises
-    ------
-    UsageError
-        Another ending than those; a name without an ending gets the first of them.
-    """
-    endings = [ending for ending in endings if ending]
-    if path is None or path.suffix.lower() in ("", *endings):
-        return
-    raise UsageError(
-        f"{option} does not write {path.suffix} files",
-        where=str(path),
-        expected="a name that ends in " + " or ".join(endings),
-        got=path.name,
-    )
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """What a run writes, and where."""
-
-    model: Path
-    history: Path | None = None
-    report: Path | None = None
-    checkpoints: Checkpoints = field(default_factory=Checkpoints)
-    as_json: bool = False
-
-    def paths(self) -> dict[str, Path | None]:
-        """Return the files that hold results, by name."""
-        return {"model": self.model, "history": self.history, "report": self.report}
-
-
-def run_training(
-    data: Path, settings: Settings, screen: Screen, outputs: Outputs, title: str | None = None
-) -> None:
-    """Train on a table file, show everything, and write model, history and report.
+def run_job(job: Job, screen: Screen, as_json: bool, force: bool = False) -> None:
+    """Train on a table file, show everything, and write model, card, report and history.
 
     Raises
     ------
     DivergenceError
         The training diverged; nothing is written.
     KeyboardInterrupt
-        The training was interrupted; what it had learned is written first.
+        The training was interrupted; its state and what it had learned are written first.
     """
-    table = read_table(data)
-    prepared = prepare(table, settings)
-    title = title or data.name
-    screen.title(title, f"{count(table.rows, 'row')}, {len(table.columns)} columns")
-    show_understood(screen, prepared, settings)
-    with TrainingProgress(screen, prepared.metrics[0]) as listener:
-        run = fit(prepared, settings, listener, outputs.checkpoints)
-    _require_learned(run)
-    unscored = with_record(prepared, settings, run, None)
-    scores = score(prepared, unscored) if len(prepared.split.test) else None
-    model = with_record(prepared, settings, run, scores)
-    outcome = Outcome(prepared, settings, run, scores, model)
+    job.require_places(force)
+    if job.settings.memory is not None:
+        from chainrule.cli.larger import run_larger
+
+        run_larger(job, screen, as_json, _note(job))
+        return
+    table = read_table(job.data, dialect=job.settings.dialect())
+    prepared = prepare(table, job.settings)
+    screen.title(job.title, f"{count(table.rows, 'row')}, {count(len(table.columns), 'column')}")
+    show_understood(screen, prepared, job.settings)
+    run = _train(job, prepared, screen)
+    screen.gap()
+    interrupted = run.stop_reason == "interrupted"
+    outcome = _outcome(job, prepared, run, linear=not interrupted)
     screen.facts(ended(outcome, screen.curve))
     screen.gap()
-    if scores is not None:
-        screen.table(score_heads(scores), score_rows(scores, settings.target), (1, 2), strong=1)
+    if outcome.scores is not None:
+        heads = score_heads(outcome.scores)
+        rows = score_rows(outcome.scores, job.settings.target)
+        screen.table(heads, rows, range(1, len(heads)), strong=1)
         screen.gap()
-    _write(screen, outcome, outputs, title)
-    if outputs.as_json:
-        screen.json(summary(outcome, outputs.paths()))
-    if run.stop_reason == "interrupted":
-        _tell_resume(screen, outputs.checkpoints)
+        if outcome.scores.linear_note:
+            screen.note(outcome.scores.linear_note)
+            screen.gap()
+    written = _write(job, outcome, pages=not interrupted)
+    screen.table(("written", "size", ""), [_line(*entry) for entry in written], right=(1,))
+    screen.gap()
+    if as_json:
+        paths = {path: name for name, path in job.outputs.document().items() if path}
+        found = {paths[str(path)]: str(path) for path, _ in written}
+        screen.json(summary(outcome, {**dict.fromkeys(job.outputs.document()), **found}))
+    if interrupted:
+        _tell_resume(screen, job)
         raise KeyboardInterrupt
-    if not outputs.as_json:
-        words = ["chainrule", "predict", str(outputs.model), "NEW.csv", "--out", "predictions.csv"]
-        screen.command("next", shlex.join(words))
-        screen.gap()
+    if not job.outputs.keep:
+        job.outputs.checkpoint.unlink(missing_ok=True)
+    if not as_json:
+        _tell_next(screen, job)
+
+
+def _train(job: Job, prepared: Prepared, screen: Screen) -> Run:
+    outputs = job.outputs
+    job.clear_checkpoint()
+    checkpoints = Checkpoints(outputs.checkpoint, outputs.every, outputs.resume, _note(job))
+    try:
+        with TrainingProgress(screen, prepared.metrics[0]) as listener:
+            run = fit(prepared, job.settings, listener, checkpoints)
+        _require_learned(run)
+    except (DivergenceError, _NothingLearnedError) as error:
+        if not outputs.keep:
+            outputs.checkpoint.unlink(missing_ok=True)
+        raise error if isinstance(error, DivergenceError) else KeyboardInterrupt from None
+    return run
+
+
+class _NothingLearnedError(Exception):
+    """Not one epoch was done, so there is nothing to go on from."""
+
+
+def _note(job: Job) -> dict[str, Any]:
+    return {"verb": VERB, "title": job.title, "options": job.options()}
 
 
 def _require_learned(run: Run) -> None:
@@ -140,36 +114,63 @@ def _require_learned(run: Run) -> None:
             do="try a smaller --learning-rate",
         )
     if not len(run.history):
-        raise KeyboardInterrupt
+        raise _NothingLearnedError
 
 
-def _tell_resume(screen: Screen, checkpoints: Checkpoints) -> None:
-    saved = checkpoints.save or checkpoints.resume
-    if saved is None:
-        screen.note("a run with --checkpoint FILE can go on where it was interrupted")
-        return
-    words = [word for word in sys.argv[1:] if word != "--force"]
-    if checkpoints.resume is None:
-        words += ["--resume", str(saved)]
-    screen.note("go on where it was interrupted:")
-    screen.command("next", shlex.join(["chainrule", *words, "--force"]))
+def _outcome(job: Job, prepared: Prepared, run: Run, linear: bool) -> Outcome:
+    judged = scores = None
+    if len(prepared.split.test):
+        unscored = with_record(prepared, job.settings, run.model, None)
+        judged, scores = score(prepared, unscored, linear)
+    model = with_record(prepared, job.settings, run.model, scores)
+    return Outcome(prepared, job.settings, model, judged, scores, run.history.rows)
 
 
-def _write(screen: Screen, outcome: Outcome, outputs: Outputs, title: str) -> None:
-    # The paths were looked at before; what exists now is there by --force.
+def _tell_resume(screen: Screen, job: Job) -> None:
+    screen.note("go on where it was interrupted, from any folder:")
+    checkpoint = str(job.outputs.checkpoint.resolve())
+    screen.command("next", shlex.join(["chainrule", "resume", checkpoint]))
+
+
+def _tell_next(screen: Screen, job: Job) -> None:
+    words = ["chainrule", "predict", str(job.outputs.model), "NEW.csv", "--out", "predictions.csv"]
+    screen.command("next", shlex.join(words))
+    screen.gap()
+
+
+def _write(job: Job, outcome: Outcome, pages: bool) -> list[tuple[Path, str]]:
+    """Write all files and return each with a word about it.
+
+    The paths were looked at before; what exists now is there by leave.
+    """
+    outputs = job.outputs
     outcome.model.save(outputs.model, overwrite=True)
     same = verify(outputs.model, outcome.model, outcome.prepared)
     written = [(outputs.model, f"read back: {same:,} same predictions")]
-    history = outcome.run.history
     if outputs.history is not None:
-        as_json = outputs.history.suffix.lower() == ".json"
-        rows = [plain(row) for row in history.rows]
-        text = json.dumps(rows, indent=1) if as_json else history.to_csv_text()
-        atomic_write(outputs.history, text, overwrite=True)
-        written.append((outputs.history, count(len(rows), "epoch")))
+        atomic_write(
+            outputs.history, history_text(outputs.history, outcome.history), overwrite=True
+        )
+        written.append((outputs.history, count(len(outcome.history), "epoch")))
+    if not pages or (outputs.card is None and outputs.report is None):
+        return written
+    found = findings_of_run(outcome, job.title)
+    if outputs.card is not None:
+        atomic_write(outputs.card, model_card(found, outputs.model.name), overwrite=True)
+        written.append((outputs.card, "the model card"))
     if outputs.report is not None:
-        atomic_write(outputs.report, report_page(outcome, title), overwrite=True)
+        atomic_write(outputs.report, report_page(found), overwrite=True)
         written.append((outputs.report, "open it in a browser"))
-    lines = [(str(path), bytes_text(path.stat().st_size), detail) for path, detail in written]
-    screen.table(("written", "size", ""), lines, right=(1,))
-    screen.gap()
+    return written
+
+
+def history_text(path: Path, history: Iterable[Mapping[str, Any]]) -> str:
+    """Return a history as the ending of a file's name asks."""
+    rows: list[Any] = [dict(row) for row in history]
+    if path.suffix.lower() == ".json":
+        return json.dumps([plain(row) for row in rows], indent=1)
+    return History(rows).to_csv_text()
+
+
+def _line(path: Path, detail: str) -> tuple[str, str, str]:
+    return str(path), bytes_text(path.stat().st_size), detail

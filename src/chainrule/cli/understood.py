@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections import Counter
 
 import numpy as np
 
 from chainrule.cli.pipeline import Prepared, Settings, batch_rows, optimizer_of
 from chainrule.cli.screen import Screen
 from chainrule.cli.words import amount, count
-from chainrule.tabular import Column, Encoder
+from chainrule.tabular import Column, Encoder, Table
 
-__all__ = ["COLUMN_HEADS", "COLUMN_RIGHT", "column_rows", "notes", "plan_facts", "show_understood"]
+__all__ = [
+    "COLUMN_HEADS",
+    "COLUMN_RIGHT",
+    "column_rows",
+    "in_order",
+    "notes",
+    "plan_facts",
+    "show_understood",
+]
 
 COLUMN_HEADS = ("column", "kind", "missing", "values", "features")
 COLUMN_RIGHT = (2, 4)
 MOST_COLUMNS = 24
 MOST_CLASSES = 6
+LONGEST_LEVEL = 14
 
 
 def show_understood(screen: Screen, prepared: Prepared, settings: Settings) -> None:
     """Print the columns, the notes, the task, and what will be trained."""
-    rows = column_rows(prepared)
+    rows = column_rows(prepared.table, prepared.encoder)
     # The target is the last row, so it is always among those that are shown.
     screen.table(COLUMN_HEADS, [*rows[:-1][: MOST_COLUMNS - 1], rows[-1]], COLUMN_RIGHT)
     if len(rows) > MOST_COLUMNS:
@@ -34,21 +44,32 @@ def show_understood(screen: Screen, prepared: Prepared, settings: Settings) -> N
     screen.gap()
 
 
-def column_rows(prepared: Prepared) -> list[tuple[str, ...]]:
+def in_order(table: Table, encoder: Encoder) -> list[Column]:
+    """Return the columns of a table, the target last (if the table has it)."""
+    name = encoder.target.name
+    others = [column for column in table.columns if column.name != name]
+    return others + ([table.column(name)] if name in table else [])
+
+
+def column_rows(table: Table, encoder: Encoder) -> list[tuple[str, ...]]:
     """Return name, kind, missing cells, values and features of each column, the target last."""
-    features = _features(prepared.encoder)
-    target = prepared.table.column(prepared.encoder.target.name)
-    others = (column for column in prepared.table.columns if column.name != target.name)
+    features = _features(encoder)
     return [
         (
             column.name,
             column.kind,
-            f"{column.missing().sum():,}" if column.missing().any() else "",
+            _missing(column),
             _values(column),
             features.get(column.name, "not used"),
         )
-        for column in (*others, target)
+        for column in in_order(table, encoder)
     ]
+
+
+def _missing(column: Column) -> str:
+    missing = int(column.missing().sum())
+    share = 100 * missing / len(column.values)
+    return f"{missing:,} ({share:.{0 if share >= 1 else 1}f} %)" if missing else ""
 
 
 def _features(encoder: Encoder) -> dict[str, str]:
@@ -61,13 +82,25 @@ def _values(column: Column) -> str:
     if not len(known):
         return ""
     if column.kind == "text":
-        return count(len(set(known.tolist())), "level")
+        levels = Counter(known.tolist())
+        level, rows = levels.most_common(1)[0]
+        most = f"{_cut(level)} in {100 * rows / len(known):.0f} %"
+        return count(len(levels), "level") + (f", {most}" if rows > 1 else "")
     if column.kind == "boolean":
         return f"true in {amount(100 * float(known.mean()), 3)} %"
     low, high = float(known.min()), float(known.max())
     if column.kind == "date":
         return f"{_date(low)} to {_date(high)}"
-    return f"{amount(low, 6)} to {amount(high, 6)}"
+    return f"{_number(low)} to {_number(high)}"
+
+
+def _number(value: float) -> str:
+    text = amount(value, 6)
+    return text if abs(value) >= 10_000 else text.replace(",", "")  # 1950 may be a year
+
+
+def _cut(level: str) -> str:
+    return level if len(level) <= LONGEST_LEVEL else level[: LONGEST_LEVEL - 1] + "…"
 
 
 def _date(days: float) -> str:
@@ -83,17 +116,26 @@ def notes(prepared: Prepared) -> list[str]:
     found = list(prepared.table.notes)
     if prepared.dropped:
         found.append(f"{count(prepared.dropped, 'row')} without a target left out")
+    own = _identifiers(prepared)
     unused = prepared.encoder.unused(prepared.table)
-    if unused:
-        listed = ", ".join(unused[:5]) + (", ..." if len(unused) > 5 else "")
+    same = [name for name in unused if name not in own]
+    if same:
+        listed = ", ".join(same[:5]) + (", ..." if len(same) > 5 else "")
         found.append(f"{listed}: the same in every training row, so not used")
+    for name in own:
+        what = "so not used" if name in unused else "is it an identifier?"
+        found.append(f"{name}: nearly every row has its own value; {what}")
+    return found
+
+
+def _identifiers(prepared: Prepared) -> list[str]:
+    """Return the columns of text in which most rows have a value of their own."""
+    found: list[str] = []
     for column in prepared.table.columns:
         if column.kind == "text" and column.name != prepared.encoder.target.name:
             distinct = len(set(column.values.tolist()))
             if distinct > 64 and distinct > prepared.table.rows / 2:
-                found.append(
-                    f"{column.name}: nearly every row has its own value; is it an identifier?"
-                )
+                found.append(column.name)
     return found
 
 

@@ -1,0 +1,97 @@
+"""The option `--augment`: names of augmentations, each with its strength where one is stated."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chainrule.cli.options import registry
+
+if TYPE_CHECKING:
+    from chainrule.maths.augmentation import Augmentation
+
+    _TextsType = click.ParamType[tuple[str, ...]]
+    _SizeType = click.ParamType[tuple[int, int]]
+else:  # older versions of click know no type arguments
+    _TextsType = _SizeType = click.ParamType
+
+__all__ = ["Augments", "Size", "augmentations_of"]
+
+
+class Augments(_TextsType):
+    """A list such as `shift=2,rotation=10,noise`, or `none`; kept as text in files."""
+
+    name = "augment"
+
+    def get_metavar(self, *_: Any, **__: Any) -> str:
+        return "LIST"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        words = [word.strip() for word in str(value).split(",")]
+        if [word.lower() for word in words] == ["none"]:
+            return ()
+        for word in words:
+            made = _parsed(word)
+            if made is None:
+                self.fail(f"{word!r} is not a name such as shift, or a strength: shift=2")
+        return tuple(words)
+
+
+class Size(_SizeType):
+    """A size of pictures: `28x28`, width first."""
+
+    name = "size"
+
+    def get_metavar(self, *_: Any, **__: Any) -> str:
+        return "WxH"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value[0], value[1]
+        words = str(value).lower().replace(",", "x").split("x")
+        if len(words) == 2 and all(word.strip().isdecimal() for word in words):
+            width, height = (int(word) for word in words)
+            if 1 <= width <= 4096 and 1 <= height <= 4096:
+                return width, height
+        self.fail(f"{value!r} is no size such as 28x28, each side from 1 to 4096", param, ctx)
+
+
+def _parsed(text: str) -> Augmentation | None:
+    """Return the augmentation that a word means; None where its strength is no number."""
+    name, equals, strength = text.partition("=")
+    members = registry("augmentation")
+    member = members[name.strip()]
+    if not equals:
+        return members.make(member.name)
+    try:
+        number = float(strength)
+    except ValueError:
+        return None
+    first = next(field for field in member.rules if field != "shape")
+    return members.make(member.name, **{first: number})
+
+
+def augmentations_of(
+    texts: tuple[str, ...], shape: tuple[int, ...] | None
+) -> tuple[Augmentation, ...]:
+    """Return the augmentations of the texts, for pictures of that shape.
+
+    Example
+    -------
+    >>> from chainrule.cli.augment import augmentations_of
+    >>> augmentations_of(("shift=2", "noise"), (8, 6))
+    (Shift(shape=(8, 6), pixels=2.0), Noise(deviation=0.1))
+    """
+    members = registry("augmentation")
+    found = [member for text in texts if (member := _parsed(text)) is not None]
+    return tuple(
+        members.make(member, shape=shape) if shape and "shape" in member.rules else member
+        for member in found
+    )

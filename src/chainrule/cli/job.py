@@ -1,0 +1,272 @@
+"""What one run of `train` is told: its table, its settings, and what it writes where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from chainrule.cli.pipeline import Settings
+from chainrule.errors import OutputExistsError, UsageError
+from chainrule.files import require_writable
+
+__all__ = [
+    "PAGES",
+    "Job",
+    "Outputs",
+    "beside",
+    "job_of",
+    "require_ending",
+    "require_outputs",
+    "settings_document",
+    "settings_of",
+]
+
+MODEL_ENDING = ".safetensors"
+PAGES = (".html", ".htm")
+HISTORIES = (".csv", ".json")
+CARDS = (".md", ".markdown", ".txt")
+STANDARD_INPUT = "-"
+_OF_TABLES = (
+    *("target", "drop_missing_target", "delimiter", "encoding", "decimal", "memory", "card"),
+)
+_EVERY = 10
+"""Epochs between two saves of a checkpoint that nobody asked for."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a run writes, and where.
+
+    Parameters
+    ----------
+    model : Path
+    card, report, history : Path, optional
+    checkpoint : Path
+        The state while the run is not over.
+    keep : bool
+        The checkpoint was asked for, so it stays when the run is over.
+    every : int
+        Epochs between two saves of it.
+    resume : Path, optional
+        The checkpoint that the run goes on from.
+    """
+
+    model: Path
+    card: Path | None
+    report: Path | None
+    history: Path | None
+    checkpoint: Path
+    keep: bool = False
+    every: int = _EVERY
+    resume: Path | None = None
+
+    def results(self) -> dict[str, Path | None]:
+        """Return the files that hold results, by option."""
+        return {
+            "--out": self.model,
+            "--card": self.card,
+            "--report": self.report,
+            "--history": self.history,
+        }
+
+    def document(self) -> dict[str, str | None]:
+        """Return the same by the names that `--json` uses."""
+        named = {
+            "model": self.model,
+            **{k[2:]: v for k, v in self.results().items() if k != "--out"},
+        }
+        return {name: None if path is None else str(path) for name, path in named.items()}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of `train`, `demo` or `resume`."""
+
+    data: Path
+    settings: Settings
+    outputs: Outputs
+    title: str
+
+    def options(self) -> dict[str, Any]:
+        """Return the options that give this run again, from any folder."""
+        outputs = self.outputs
+        paths = {name.removeprefix("--"): path for name, path in outputs.results().items()}
+        if outputs.keep:
+            paths["checkpoint"] = outputs.checkpoint
+        absolute = {name: str(path.resolve()) for name, path in paths.items() if path is not None}
+        alone = outputs.card is None and outputs.report is None
+        return {
+            "data": str(self.data if str(self.data) == STANDARD_INPUT else self.data.resolve()),
+            **settings_document(self.settings),
+            **absolute,
+            "model-only": alone,
+            "checkpoint-every": outputs.every,
+        }
+
+    def require_places(self, force: bool) -> None:
+        """Look at all paths before any work is done.
+
+        Raises
+        ------
+        OutputExistsError, UsageError, ChainruleError
+            A file cannot be written, exists already, or has two roles.
+        """
+        outputs = self.outputs
+        require_ending("--report", outputs.report, PAGES)
+        require_ending("--card", outputs.card, CARDS)
+        require_ending("--history", outputs.history, HISTORIES)
+        inputs = {"DATA": self.data}
+        others = inputs | {name: path for name, path in outputs.results().items() if path}
+        own = outputs.resume is not None and _same(outputs.checkpoint, outputs.resume)
+        try:
+            require_outputs(others, {"--checkpoint": outputs.checkpoint}, force or own)
+        except OutputExistsError as error:
+            error.what = "a run that was stopped has left its checkpoint there"
+            error.do = (
+                f"go on with it: chainrule resume {outputs.checkpoint}; or begin anew: --force"
+            )
+            raise
+        require_outputs(inputs, outputs.results(), force)
+
+    def clear_checkpoint(self) -> None:
+        """Remove the checkpoint of an earlier run, which `--force` gave up."""
+        outputs = self.outputs
+        if outputs.resume is None or not _same(outputs.checkpoint, outputs.resume):
+            outputs.checkpoint.unlink(missing_ok=True)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()
+
+
+def job_of(params: Mapping[str, Any], resume: Path | None = None) -> Job:
+    """Return the job that the parameters of `train` describe."""
+    model: Path = params["out"]
+    pictures = require_fitting(params)
+    alone = bool(params.get("model_only")) or params.get("memory") is not None
+    if params.get("memory") is not None:
+        _require_no_pages(params)
+    pages = [name for name in ("card", "report") if params.get(name)]
+    if alone and pages:
+        raise UsageError(f"--model-only writes no page, and --{pages[0]} asks for one")
+    resume = params.get("resume") or resume
+    asked = params.get("checkpoint") or (resume if params.get("resume") else None)
+    every = params.get("checkpoint_every") or (1 if asked else _EVERY)
+    outputs = Outputs(
+        model,
+        None if alone or pictures else params.get("card") or beside(model, ".md"),
+        None if alone else params.get("report") or beside(model, ".html"),
+        params.get("history"),
+        asked or resume or beside(model, ".checkpoint"),
+        asked is not None,
+        every,
+        resume,
+    )
+    data: Path = params["data"]
+    title = "standard input" if str(data) == STANDARD_INPUT else data.name
+    return Job(data, settings_of(params), outputs, title)
+
+
+def require_fitting(params: Mapping[str, Any]) -> bool:
+    """Say whether the data are pictures; refuse options that are not for such data.
+
+    Raises
+    ------
+    UsageError
+        A table has no target, or pictures have options of tables.
+    """
+    from chainrule.images import is_image_source
+
+    if not is_image_source(params["data"]):
+        if params.get("target") is None:
+            raise UsageError("missing option '--target'", do="see: chainrule train --help")
+        if params.get("image_size") is not None:
+            raise UsageError("--image-size is for pictures", where="--image-size")
+        return False
+    for name in _OF_TABLES:
+        if params.get(name):
+            option = "--" + name.replace("_", "-")
+            raise UsageError(f"{option} is for tables, and the data are pictures", where=option)
+    if params.get("task") == "regression":
+        raise UsageError("pictures are learned by class", where="--task", got="regression")
+    return True
+
+
+def _require_no_pages(params: Mapping[str, Any]) -> None:
+    for name in ("report", "card"):
+        if params.get(name) is not None:
+            raise UsageError(
+                f"--{name} is not written with --memory, because it needs rows in memory",
+                where=f"--{name}",
+                do="make it afterwards, from rows that fit: chainrule report MODEL ROWS.csv",
+            )
+
+
+def beside(model: Path, ending: str) -> Path:
+    """Return the path of a file that belongs to a model.
+
+    Example
+    -------
+    >>> beside(Path("homes.safetensors"), ".md").name, beside(Path("v1.2"), ".md").name
+    ('homes.md', 'v1.2.md')
+    """
+    return model.parent / (model.name.removesuffix(MODEL_ENDING) + ending)
+
+
+def settings_of(params: Mapping[str, Any]) -> Settings:
+    """Return the settings among the parameters of `train`."""
+    told = {field.name: params[field.name] for field in fields(Settings)}
+    return Settings(**{**told, "target": told["target"] or ""})
+
+
+def settings_document(settings: Settings) -> dict[str, Any]:
+    """Return settings by the names of the options, without those that the table decides."""
+    named = {name.replace("_", "-"): value for name, value in asdict(settings).items()}
+    return {
+        name: list(value) or "none" if isinstance(value, tuple) else value
+        for name, value in named.items()
+        if value is not None
+    }
+
+
+def require_outputs(
+    inputs: Mapping[str, Path], outputs: Mapping[str, Path | None], force: bool
+) -> None:
+    """Look at all output paths before any work is done.
+
+    Raises
+    ------
+    OutputExistsError
+        A file exists and `force` is false.
+    UsageError
+        Two outputs are one file, or an output is the input.
+    """
+    taken = {path.resolve(): name for name, path in inputs.items()}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        other = taken.setdefault(path.resolve(), option)
+        if other != option:
+            raise UsageError(f"{option} and {other} are the same file", where=str(path))
+        require_writable(path, overwrite=force)
+
+
+def require_ending(option: str, path: Path | None, endings: Iterable[str]) -> None:
+    """Refuse a file name whose ending promises a format that is not written.
+
+    Raises
+    ------
+    UsageError
+        Another ending than those; a name without an ending gets the first of them.
+    """
+    endings = [ending for ending in endings if ending]
+    if path is None or path.suffix.lower() in ("", *endings):
+        return
+    raise UsageError(
+        f"{option} does not write {path.suffix} files",
+        where=str(path),
+        expected="a name that ends in " + " or ".join(endings),
+        got=path.name,
+    )

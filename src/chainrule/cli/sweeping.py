@@ -1,0 +1,271 @@
+"""The course of `sweep` and `compare` on the screen: read, plan, run, conclude, write."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chainrule.cli.pipeline import Settings
+from chainrule.cli.screen import Screen
+from chainrule.cli.sweep_data import SweepData, fixed_arguments, sweep_data
+from chainrule.cli.sweep_options import VALUES, Values
+from chainrule.cli.sweep_progress import SweepProgress, score_cell
+from chainrule.cli.words import bytes_text, count, duration
+from chainrule.errors import ChainruleError, MissingExtraError, UsageError
+from chainrule.experiments.axes import Span
+from chainrule.experiments.campaign import Campaign
+from chainrule.experiments.comparison import against_best
+from chainrule.experiments.outcome import Sweep
+from chainrule.experiments.search import Search
+from chainrule.experiments.splits import Scheme
+from chainrule.experiments.table import TableRow
+from chainrule.files import atomic_write, readable_file, require_writable
+from chainrule.maths.metric import METRICS
+from chainrule.tabular import read_table
+
+__all__ = ["LEDGER", "Places", "Task", "conclude", "run_task", "show_table", "task_of"]
+
+LEDGER, TABLE, PAGE = "runs.jsonl", "table.csv", "report.html"
+_MOST_ROWS = 20
+
+
+@dataclass(frozen=True)
+class Places:
+    """The folder of a sweep, and its files."""
+
+    folder: Path
+
+    @property
+    def ledger(self) -> Path:
+        """Finished runs, one line each."""
+        return self.folder / LEDGER
+
+    def prepare(self, force: bool) -> None:
+        """Make the folder, and see that nothing of somebody else's would be replaced.
+
+        Raises
+        ------
+        ChainruleError
+            The folder cannot be made or holds files of these names that no sweep has written.
+        """
+        if self.folder.exists() and not self.folder.is_dir():
+            raise UsageError("the output folder is a file", where=str(self.folder))
+        try:
+            self.folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise ChainruleError(
+                "the output folder cannot be made",
+                where=str(self.folder),
+                got=error.strerror or str(error),
+            ) from None
+        if force:
+            self.ledger.unlink(missing_ok=True)
+        for name in (TABLE, PAGE):
+            require_writable(self.folder / name, overwrite=force or self.ledger.exists())
+
+    def write(self, sweep: Sweep, page: str | None) -> list[Path]:
+        """Write table and page; return what was written."""
+        written = [atomic_write(self.folder / TABLE, sweep.to_csv_text(), overwrite=True)]
+        if page is not None:
+            written.append(atomic_write(self.folder / PAGE, page, overwrite=True))
+        return [self.ledger, *written]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One call of `sweep` or `compare`, read and checked as far as the table goes."""
+
+    data: SweepData
+    scheme: Scheme
+    campaign: Campaign
+    score: str
+    greater_is_better: bool
+    title: str
+
+    @property
+    def settings(self) -> int:
+        """Number of settings, or 0 where it is not known before."""
+        if self.campaign.settings is not None:
+            return len(self.campaign.settings)
+        axes = self.campaign.search.axes.values()
+        if self.campaign.method != "grid":
+            return self.campaign.search.runs or 0
+        return math.prod(0 if isinstance(values, Span) else len(values) for values in axes)
+
+
+def task_of(
+    params: Mapping[str, Any],
+    axes: Mapping[str, Any],
+    search: Mapping[str, Any],
+    settings: Sequence[Mapping[str, Any]] | None = None,
+) -> Task:
+    """Read the table and prepare everything.
+
+    Parameters
+    ----------
+    params : mapping
+        Of the command's options.
+    axes : mapping
+    search : mapping
+        `method`, `runs`, `eta`, `first_epochs`, as far as the command has them.
+    settings : sequence of mappings, optional
+
+    Raises
+    ------
+    ChainruleError
+        The table, the target or an option cannot be used.
+    """
+    folds, share = params["folds"], params["validation_share"]
+    scheme = Scheme(params["repeats"], params["seed"], None if folds else share, folds)
+    fixed = {name: _one(params[name]) for name in VALUES if name not in axes}
+    named = [fixed, *(settings or [])]
+    losses = [setting.get("loss") for setting in named if "loss" in setting or setting is fixed]
+    losses = list(axes["loss"]) if "loss" in axes else losses
+    types = [*axes.get("dtype", ()), *(setting.get("dtype") for setting in named)]
+    options = Settings(
+        params["target"],
+        params["task"],
+        test_share=params["test_share"],
+        validation_share=share,
+        drop_missing_target=params["drop_missing_target"],
+        delimiter=params["delimiter"],
+        encoding=params["encoding"],
+        decimal=params["decimal"],
+        dtype="float64" if "float64" in types else "float32",
+    )
+    source = readable_file(params["data"], "table", UsageError)
+    table = read_table(source, dialect=options.dialect())
+    data = sweep_data(table, options, scheme, list(dict.fromkeys(losses)))
+    arguments = {**fixed_arguments(fixed, data, params["record"]), **params.get("more", {})}
+    epochs = int(arguments.get("epochs") or max(axes.get("epochs", (1,))))
+    campaign = Campaign(
+        data.network,
+        data.material,
+        scheme,
+        _patient(arguments),
+        Search(
+            {name: _patience(name, values) for name, values in axes.items()},
+            params["seed"],
+            epochs=epochs,
+            **{key: value for key, value in search.items() if key != "method"},
+        ),
+        method=search.get("method", "grid"),
+        score=params["score"] or data.metric,
+        settings=None if settings is None else [_patient(setting) for setting in settings],
+    )
+    score = campaign.score
+    better = score != "loss" and METRICS[score].greater_is_better
+    title = source.name
+    return Task(data, scheme, campaign, score, better, title)
+
+
+def _one(values: Values | None) -> Any:
+    return None if values is None else values.values[0]
+
+
+def _patient(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments with a patience of 0 as the library says it: none."""
+    return {
+        name: None if name == "patience" and not value else value
+        for name, value in arguments.items()
+    }
+
+
+def _patience(name: str, values: Any) -> Any:
+    if name != "patience" or isinstance(values, Span):
+        return values
+    return tuple(value or None for value in values)
+
+
+def run_task(task: Task, places: Places, screen: Screen, workers: int | None) -> Sweep:
+    """Show what is going to be done, and make the runs."""
+    screen.title(task.title, f"{task.data.rows:,} rows")
+    facts = {**task.data.facts(task.scheme), "score": task.score}
+    if task.settings:
+        runs = count(task.settings * task.scheme.splits, "run")
+        facts["settings"] = f"{task.settings:,}, so {runs}"
+    screen.facts(facts)
+    screen.gap()
+    with SweepProgress(screen, task.score, task.greater_is_better) as listener:
+        sweep = task.campaign.run(places.ledger, workers, listener)
+    for note in sweep.notes:
+        screen.note(f"{places.ledger}: {note}")
+    if sweep.found:
+        screen.note(f"{count(sweep.found, 'run')} of {len(sweep.rows):,} stood in the ledger")
+    return sweep
+
+
+def show_table(screen: Screen, sweep: Sweep) -> None:
+    """Print the settings, the best first."""
+    rows = sweep.table()
+    axes = list(rows[0].settings) if rows else []
+    tested = any(math.isfinite(row.test_mean) for row in rows)
+    heads = [*axes, sweep.score, "95 % interval", *(["test"] if tested else []), "runs", "time"]
+    cells = [_cells(row, axes, tested) for row in rows[:_MOST_ROWS]]
+    screen.table(heads, cells, range(1, len(heads)), strong=len(axes))
+    if len(rows) > _MOST_ROWS:
+        screen.line(f"and {len(rows) - _MOST_ROWS:,} more, in {TABLE}")
+    screen.gap()
+
+
+def _cells(row: TableRow, axes: Sequence[str], tested: bool) -> list[str]:
+    values = [row.settings.get(name) for name in axes]
+    ill = [f"{row.diverged} diverged"] * bool(row.diverged) + [f"{row.failed} failed"] * bool(
+        row.failed
+    )
+    runs = f"{row.scored}" + (f" ({', '.join(ill)})" if ill else "")
+    interval = "-"
+    if math.isfinite(row.low):
+        interval = f"{score_cell(row.low)} to {score_cell(row.high)}"
+    shown = [f"{value:g}" if isinstance(value, float) else str(value) for value in values]
+    tests = [score_cell(row.test_mean)] if tested else []
+    return [*shown, score_cell(row.mean), interval, *tests, runs, duration(row.seconds)]
+
+
+def conclude(sweep: Sweep) -> str:
+    """Return in words which setting is the best, and how many are not told apart from it."""
+    rows = sweep.table()
+    if not rows or not math.isfinite(rows[0].mean):
+        return "no run has a score"
+    best = rows[0]
+    words = f"{best.setting} is the best, with a mean {sweep.score} of {score_cell(best.mean)}"
+    if len(rows) == 1 or best.scored < 2:
+        return words + ("" if len(rows) == 1 else "; one run each shows no more than that")
+    close = [name for name, pair in against_best(sweep) if not pair.differs]
+    if not close:
+        return f"{words}, and better than each other setting"
+    many = count(len(close), "setting")
+    return (
+        f"{words}; these runs do not tell it from {many}: "
+        + "; ".join(close[:3])
+        + ("; ..." if len(close) > 3 else "")
+    )
+
+
+def page_of(make: Any, subject: Any, task_title: str, command: str, screen: Screen) -> str | None:
+    """Return a page, or None with a note where matplotlib is not installed."""
+    try:
+        return str(make(subject, title=task_title, command=command))
+    except MissingExtraError as error:
+        screen.note(f"no page was written: {error.what}; {error.do}")
+        return None
+
+
+def tell_written(screen: Screen, written: Sequence[Path]) -> None:
+    """Print what was written."""
+    words = {LEDGER: "finished runs, one line each", PAGE: "open it in a browser"}
+    rows = [
+        (str(path), bytes_text(path.stat().st_size), words.get(path.name, "")) for path in written
+    ]
+    screen.table(("written", "size", ""), rows, right=(1,))
+    screen.gap()
+
+
+def tell_interrupted(screen: Screen, sweep: Sweep, command: str) -> None:
+    """Print how to go on."""
+    screen.note(f"interrupted; {count(len(sweep.rows), 'finished run')} kept; go on with")
+    screen.command("next", command)
+    screen.gap()

@@ -1,0 +1,311 @@
+"""From runs to what is drawn of them: one group for each setting, its curve, its panel."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chainrule.errors import DataError
+from chainrule.report.figures_canvas import plain
+
+if TYPE_CHECKING:
+    from chainrule.experiments.result import Result
+
+__all__ = [
+    "Curve",
+    "Group",
+    "Panel",
+    "curve_of",
+    "groups_of",
+    "panels_of",
+    "ranked",
+    "varying",
+    "worded",
+]
+
+MOST_LINES = 5
+"""Lines in one plane that the eye can follow."""
+MOST_PANELS = 24
+_FEW = 7
+"""Up to so many runs a band goes from the lowest to the highest."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """The runs of one setting.
+
+    Parameters
+    ----------
+    settings : mapping of axis to value
+    runs : tuple of Result
+    name : str
+        The axes that vary, in words.
+    """
+
+    settings: Mapping[str, Any]
+    runs: tuple[Result, ...]
+    name: str
+
+    @property
+    def scores(self) -> np.ndarray:
+        """Scores of the runs that have one."""
+        found = [run.score for run in self.runs if not _lost(run)]
+        return np.array(found, np.float64)
+
+    @property
+    def mean(self) -> float:
+        """Mean of the scores; NaN if no run has one."""
+        return float(self.scores.mean()) if len(self.scores) else math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the mean; NaN for fewer than two scores."""
+        from chainrule.experiments.statistics import mean_interval
+
+        found = mean_interval(self.scores.tolist())
+        return found.low, found.high
+
+    @property
+    def epochs(self) -> int:
+        """Epochs planned."""
+        return max(run.epochs for run in self.runs)
+
+    @property
+    def lost(self) -> int:
+        """Number of runs without a score."""
+        return sum(_lost(run) for run in self.runs)
+
+    @property
+    def fate(self) -> str:
+        """What became of the lost runs in words; empty if there are none."""
+        diverged = sum(run.diverged for run in self.runs)
+        parts = [(diverged, "diverged"), (self.lost - diverged, "failed")]
+        return ", ".join(f"{n} of {len(self.runs)} {word}" for n, word in parts if n > 0)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One quantity of one group along the training.
+
+    Parameters
+    ----------
+    place : (E,)
+        Steps or seconds: median over the runs.
+    middle, low, high : (E,)
+        Median, and the band of the runs.
+    ends : tuple of (float, float)
+        Place and last finite value of each run that was lost; the value may be NaN.
+    """
+
+    place: np.ndarray
+    middle: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    ends: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One plane of a picture.
+
+    Parameters
+    ----------
+    title : str
+    groups : tuple of Group
+    labels : tuple of str
+        A word for each group.
+    strokes : tuple of int
+        Number of each group's stroke: the same label has the same stroke in every plane.
+    """
+
+    title: str
+    groups: tuple[Group, ...]
+    labels: tuple[str, ...]
+    strokes: tuple[int, ...]
+
+
+def _lost(run: Result) -> bool:
+    return run.diverged or run.failed or not math.isfinite(run.score)
+
+
+def worded(value: Any) -> str:
+    """Return a value of an axis as a label shows it.
+
+    Example
+    -------
+    >>> from chainrule.report.figures_groups import worded
+    >>> worded(1e-4), worded(250000), worded(0.1), worded("relu")
+    ('1e-4', '250k', '0.1', 'relu')
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return plain(value, 28)
+    size = abs(value)
+    if size >= 1e4 and math.isfinite(value):
+        for unit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+            if unit <= size < unit * 1000:
+                return f"{value / unit:.4g}{letter}"
+    if 0 < size < 1e-3 or size >= 1e4:
+        digits, _, power = f"{value:.3e}".partition("e")
+        return f"{digits.rstrip('0').rstrip('.')}e{int(power)}" if power else str(value)
+    return f"{value:.4g}"
+
+
+def varying(results: Iterable[Result]) -> dict[str, list[Any]]:
+    """Return the axes that take more than one value, numbers in order, others as they came."""
+    seen: dict[str, dict[str, Any]] = {}
+    for run in results:
+        for name, value in run.settings.items():
+            seen.setdefault(name, {}).setdefault(repr(value), value)
+    return {name: _ordered(list(found.values())) for name, found in seen.items() if len(found) > 1}
+
+
+def _ordered(values: list[Any]) -> list[Any]:
+    numbers = [v for v in values if isinstance(v, (int, float)) and not isinstance(v, bool)]
+    return sorted(values) if len(numbers) == len(values) else values
+
+
+def groups_of(results: Sequence[Result]) -> list[Group]:
+    """Return one group for each setting, in the order of the axes' values.
+
+    Of a setting that was trained to several lengths, only the longest runs count.
+
+    Raises
+    ------
+    DataError
+        There is no run.
+    """
+    if not results:
+        raise DataError("there is no finished run to draw", do="let at least one run finish")
+    axes = varying(results)
+    found: dict[tuple[int, ...], list[Result]] = {}
+    order = {name: [repr(value) for value in values] for name, values in axes.items()}
+    for run in results:
+        key = tuple(
+            order[name].index(repr(run.settings[name])) if name in run.settings else -1
+            for name in axes
+        )
+        found.setdefault(key, []).append(run)
+    return [_group(runs, axes) for _, runs in sorted(found.items())]
+
+
+def _group(runs: Sequence[Result], axes: Mapping[str, Any]) -> Group:
+    longest = max(run.epochs for run in runs)
+    kept = tuple(run for run in runs if run.epochs == longest)
+    return Group(kept[0].settings, kept, _name(kept[0], axes))
+
+
+def ranked(groups: Sequence[Group], greater_is_better: bool) -> list[Group]:
+    """Return the groups as a sweep's table has them: longest trained, without losses, best mean."""
+    sign = -1.0 if greater_is_better else 1.0
+
+    def key(group: Group) -> tuple[float, ...]:
+        mean = group.mean
+        return -group.epochs, group.lost, sign * mean if math.isfinite(mean) else math.inf
+
+    return sorted(groups, key=key)
+
+
+def _name(run: Result, axes: Mapping[str, Any]) -> str:
+    shown = {name: value for name, value in run.settings.items() if name in axes}
+    if len(shown) == 1:
+        return worded(next(iter(shown.values())))
+    words = ", ".join(f"{plain(name)} {worded(value)}" for name, value in shown.items())
+    return words or "the only setting"
+
+
+def panels_of(groups: Sequence[Group], better: Sequence[Group]) -> tuple[str, list[Panel], int]:
+    """Return the axis that tells lines apart (or ""), the panels, and how many were left out.
+
+    Up to five groups share one plane. With more, one axis of at most five values tells the lines
+    of a plane apart, and each choice of the others gets a plane of its own.
+
+    Parameters
+    ----------
+    groups : sequence of Group
+    better : the same, best first
+        Where planes must be left out, those that hold the best stay.
+    """
+    axes = varying(run for group in groups for run in group.runs)
+    if len(groups) <= MOST_LINES:
+        by = next(iter(axes)) if len(axes) == 1 else ""
+        return by, [_all(groups)], 0
+    few = {name: len(values) for name, values in axes.items() if len(values) <= MOST_LINES}
+    if "learning_rate" in few:
+        by = "learning_rate"
+    else:
+        by = max(few, key=few.__getitem__, default="")
+    rest = [name for name in axes if name != by]
+    found: dict[tuple[str, ...], list[Group]] = {}
+    for group in groups:
+        key = tuple(f"{plain(name)} {worded(group.settings.get(name))}" for name in rest)
+        found.setdefault(key, []).append(group)
+    ranked = {id(group): place for place, group in enumerate(better)}
+    keys = sorted(found, key=lambda key: min(ranked[id(group)] for group in found[key]))
+    kept = set(keys[:MOST_PANELS])
+    panels = [
+        _panel(", ".join(key), members, by, [repr(value) for value in axes.get(by, ())])
+        for key, members in found.items()
+        if key in kept
+    ]
+    return by, panels, len(found) - len(panels)
+
+
+def _all(groups: Sequence[Group]) -> Panel:
+    names = tuple(group.name for group in groups)
+    return Panel("", tuple(groups), names, tuple(range(len(groups))))
+
+
+def _panel(title: str, groups: Sequence[Group], by: str, order: Sequence[str]) -> Panel:
+    values = [group.settings.get(by) for group in groups]
+    if not by or any(repr(value) not in order for value in values):
+        return Panel(title, tuple(groups), ("",) * len(groups), tuple(range(len(groups))))
+    strokes = tuple(order.index(repr(value)) for value in values)
+    return Panel(title, tuple(groups), tuple(map(worded, values)), strokes)
+
+
+def curve_of(group: Group, column: str, across: str) -> Curve | None:
+    """Return one column of the histories along steps or seconds; None without any number.
+
+    The line goes as far as at least half of the runs that came to their end go.
+
+    Parameters
+    ----------
+    group : Group
+    column : str
+        A column of the history.
+    across : str
+        "step" or "seconds".
+    """
+    whole, ends = [], []
+    for run in group.runs:
+        places, values = _series(run, column, across)
+        if _lost(run):
+            finite = np.flatnonzero(np.isfinite(values))
+            last = float(values[finite[-1]]) if len(finite) else math.nan
+            ends.append((float(places[-1]) if len(places) else math.nan, last))
+        elif len(places):
+            whole.append((places, values))
+    if not whole and not ends:
+        return None
+    longest = sorted((len(places) for places, _ in whole), reverse=True)
+    length = longest[(len(longest) - 1) // 2] if longest else 0
+    rows = [
+        [(places[k], values[k]) for places, values in whole if k < len(places)]
+        for k in range(length)
+    ]
+    place = [float(np.median([x for x, _ in row])) for row in rows]
+    levels = (0.0, 0.5, 1.0) if len(whole) <= _FEW else (0.1, 0.5, 0.9)
+    bands = [np.quantile([y for _, y in row], levels) for row in rows]
+    low, middle, high = np.array(bands).reshape(-1, 3).T
+    return Curve(np.array(place), middle, low, high, tuple(ends))
+
+
+def _series(run: Result, column: str, across: str) -> tuple[np.ndarray, np.ndarray]:
+    rows = [row for row in run.history if column in row and across in row]
+    values = np.array([math.nan if row[column] is None else row[column] for row in rows], float)
+    places = np.array([row[across] for row in rows], float)
+    return (np.cumsum(places) if across == "seconds" else places), values

@@ -1,0 +1,89 @@
+"""One page without script, in which no text becomes markup."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from chainrule.report import (
+    Drawing,
+    Figure,
+    Section,
+    Tile,
+    bar_chart,
+    confusion_chart,
+    line_chart,
+    page,
+    reliability,
+    reliability_chart,
+    residual_chart,
+    scatter_chart,
+)
+from chainrule.report.style import STYLE
+from tests.report.html import PAYLOADS, require_harmless
+
+THREE = np.arange(3.0)
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_nothing_becomes_markup(payload: str) -> None:
+    drawings = [
+        line_chart({payload: [1.0, 2.0]}, payload),
+        scatter_chart(THREE, THREE, payload),
+        residual_chart(THREE, THREE + 1, payload),
+        bar_chart([payload], [0.5], [0.1]),
+        confusion_chart(np.eye(2, dtype=int), [payload, "b"]),
+        reliability_chart(reliability(THREE / 3, THREE > 1), payload, payload),
+    ]
+    assert all(drawings)
+    section = Section(
+        payload,
+        payload,
+        [payload],
+        [Figure(drawing, payload) for drawing in drawings],
+        (payload,),
+        [(payload,)],
+        facts={payload: payload},
+        code=payload,
+    )
+    tile = Tile(payload, payload, payload)
+    text = page(payload, payload, [section], tiles=[tile], facts={payload: payload}, footer=payload)
+    elements = require_harmless(text)
+    assert "".join(elements.words).count(payload) > 15
+
+
+def test_only_a_drawing_is_passed_on_as_it_is() -> None:
+    cells = [(Drawing("<path/>"), "<path/>")]
+    text = page("t", "", [Section("s", heads=("a", "b"), rows=cells)])
+    assert "<td><path/></td><td>&lt;path/&gt;</td>" in text
+    pieced = Drawing("<path") + "/>"
+    assert "&lt;path/&gt;" in page("t", "", [Section("s", heads=("a",), rows=[(pieced,)])])
+
+
+def test_a_page_forbids_what_it_does_not_need() -> None:
+    text = page("t", "", [])
+    assert "default-src 'none'" in text
+    assert "http" not in text.replace("http-equiv", "")
+    assert "@import" not in text
+    assert "url(" not in text
+
+
+def test_every_colour_has_a_light_and_a_dark_form() -> None:
+    used = set(re.findall(r"var\((--\w+)\)", STYLE))
+    dark = STYLE.partition("prefers-color-scheme: dark")[2].partition("} }")[0]
+    light = STYLE.partition("@media")[0]
+    printed = STYLE.partition("@media print")[2]
+    assert used
+    for colour in used:
+        assert all(f"{colour}:" in part for part in (light, dark, printed))
+
+
+def test_every_class_of_the_pictures_has_a_style() -> None:
+    drawings = line_chart({"a": [1.0, 2.0], "b": [2.0, 1.0], "c": [1.0, 1.0]}, "x", 1)
+    drawings += scatter_chart(np.arange(40.0), np.arange(40.0), "y") + bar_chart(["a"], [1], [1])
+    drawings += confusion_chart(np.array([[9, 1], [1, 1]]), ["a", "b"])
+    drawings += reliability_chart(reliability(THREE / 3, THREE > 1), "p", "q")
+    classes = {name for found in re.findall(r'class="([^"]+)"', drawings) for name in found.split()}
+    assert {name for name in classes if f".{name}" not in STYLE} <= {"label"}
