@@ -20,38 +20,65 @@ if TYPE_CHECKING:
     from chainrule.api import train as train
     from chainrule.estimators import MLPClassifier as MLPClassifier
     from chainrule.estimators import MLPRegressor as MLPRegressor
+    from chainrule.experiments.compare import compare as compare
+    from chainrule.experiments.sweep import sweep as sweep
     from chainrule.glass import gradcheck as gradcheck
+    from chainrule.glass.doctor import diagnose as diagnose
+    from chainrule.glass.marker import mark as mark
+    from chainrule.glass.trace import trace as trace
+    from chainrule.images import Images as Images
+    from chainrule.images import read_images as read_images
     from chainrule.maths.schedules import warmup_cosine as warmup_cosine
     from chainrule.parallel import train_many as train_many
     from chainrule.plan import Group as Group
     from chainrule.training import Stopping as Stopping
+    from chainrule.training.blocks import Blocks as Blocks
 
 _HOMES = {
+    "Blocks": "chainrule.training.blocks",
     "Group": "chainrule.plan",
+    "Images": "chainrule.images",
     "MLPClassifier": "chainrule.estimators",
     "MLPRegressor": "chainrule.estimators",
     "Run": "chainrule.api",
     "Stopping": "chainrule.training",
+    "compare": "chainrule.experiments.compare",
+    "diagnose": "chainrule.glass.doctor",
     "gradcheck": "chainrule.glass",
     "load": "chainrule.api",
+    "mark": "chainrule.glass.marker",
+    "read_images": "chainrule.images",
+    "trace": "chainrule.glass.trace",
+    "sweep": "chainrule.experiments.sweep",
     "train": "chainrule.api",
     "train_many": "chainrule.parallel",
 }
 _PACKAGES = ("errors", "nn", "training")
-_RECORD_KINDS = ("optimizer", "loss", "schedule", "penalty", "clipping", "initialiser", "metric")
+_RECORD_KINDS = (
+    *("optimizer", "loss", "schedule", "penalty", "clipping", "initialiser", "metric"),
+    "augmentation",
+)
 _FUNCTIONS = {"warmup_cosine": "chainrule.maths.schedules"}
 
 __all__ = [
+    "Blocks",
     "Group",
+    "Images",
     "MLPClassifier",
     "MLPRegressor",
     "Run",
     "Stopping",
     "__version__",
+    "compare",
+    "diagnose",
     "errors",
     "gradcheck",
     "load",
+    "mark",
     "nn",
+    "read_images",
+    "sweep",
+    "trace",
     "train",
     "train_many",
     "training",

@@ -4,38 +4,46 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule._version import __version__
 from chainrule.engine.protocol import Observer
+from chainrule.images.code import PixelCode
+from chainrule.maths.augmentation import Augmentation
 from chainrule.maths.class_weights import ClassWeight
 from chainrule.maths.clipping import Clipping
 from chainrule.maths.loss import LOSSES, Loss, Reduction
-from chainrule.maths.metric import METRICS, Metric
+from chainrule.maths.metric import Metric
 from chainrule.maths.optimizer import Optimizer
 from chainrule.maths.penalty import Penalty
 from chainrule.maths.schedule import Schedule
 from chainrule.nn.layer import Layer
 from chainrule.plan.plan import Group, make_plan
 from chainrule.storage.model import Model
+from chainrule.training.augmentation import choose_augmentations
+from chainrule.training.blocks import dataset_of
 from chainrule.training.checkpoint import read_checkpoint
 from chainrule.training.course import Course, choose_metrics
-from chainrule.training.data import prepare
 from chainrule.training.events import Listener
 from chainrule.training.history import History
 from chainrule.training.loop import run_course
 from chainrule.training.names import column_names
+from chainrule.training.record import record_of
+from chainrule.training.recording import Recording
+from chainrule.training.recording_run import Recorder
 from chainrule.training.session import Outcome
-from chainrule.training.stopping import STOPPINGS, Stopping
+from chainrule.training.stopping import Stopping
+
+if TYPE_CHECKING:
+    from chainrule.glass.doctor import Diagnosis
+    from chainrule.glass.trace import Trace
+    from chainrule.glass.trace.during import StepTracer
 
 __all__ = ["DEFAULT_EPOCHS", "Run", "TableModel", "load", "train"]
 
 DEFAULT_EPOCHS = 100
-_RECORDED_ROWS = 1_000
-"""Rows of the history that a model's record keeps; a longer one is thinned out evenly."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,10 @@ class Run:
         The epoch with the best monitored score, counted from 1; 0 if none has a score.
     fault : str
         Where a run diverged, and which number was not finite; empty for others.
+    recording : Recording, optional
+        What was observed, if the run was recorded.
+    traces : mapping of int to Trace
+        The steps of `trace_steps`, by the number of the update.
     """
 
     model: Model
@@ -61,12 +73,26 @@ class Run:
     stop_reason: str
     best_epoch: int
     fault: str = ""
+    recording: Recording | None = field(default=None, repr=False)
+    traces: Mapping[int, Trace] = field(default_factory=dict, repr=False)
+
+    def diagnose(self) -> Diagnosis:
+        """Say what is wrong with the run, and what to change; see `chainrule.diagnose`.
+
+        Raises
+        ------
+        UsageError
+            The run was not recorded.
+        """
+        from chainrule.glass.doctor import diagnose
+
+        return diagnose(self)
 
 
 def train(
     network: Layer | str | Mapping[str, object],
     X: Any,
-    y: Any,
+    y: Any = None,
     *,
     loss: Loss | str,
     optimizer: Optimizer | str = "adam",
@@ -93,6 +119,10 @@ def train(
     checkpoint_every: int = 1,
     resume: str | os.PathLike[str] | None = None,
     observer: Observer | None = None,
+    note: Mapping[str, Any] | None = None,
+    record: bool = False,
+    trace_steps: Sequence[int] | None = None,
+    augment: Augmentation | str | Sequence[Augmentation | str] = (),
 ) -> Run:
     r"""Train a network by gradient descent on the mean (or sum) of a loss over the rows.
 
@@ -108,7 +138,8 @@ def train(
     X : array-like, (N, d) or (N, T, d)
         Finite numbers. An array of the run's type is read where it is, without a copy. The names
         of a data frame's columns are kept, and a frame with others, or in another order, is refused
-        by the model.
+        by the model. Data larger than memory comes as `chainrule.Blocks`, which bring their targets
+        and validation rows.
     y : array-like, (N,) or (N, K)
         For a classification loss, labels of any kind (strings, whole numbers, truth values), or a
         matrix, one-hot or soft; for others, numbers.
@@ -159,6 +190,17 @@ def train(
         `stopping` may change, as far as that would not have changed what is done already.
     observer : Observer, optional
         Receives every tensor of every step.
+    note : dict, optional
+        A JSON document that the checkpoints keep for you: `read_checkpoint(path).note`.
+    record : bool
+        Look at a few dozen steps, so that `run.diagnose()` can say what is wrong. The weights are
+        the same, to the bit.
+    trace_steps : sequence of int, optional
+        Updates, counted from 1, whose every number is kept in `run.traces`. The bits are the same.
+    augment : Augmentation, or several, optional
+        Change the training rows anew in each epoch, one after the other; each row as its position
+        in the epoch draws it, so that the same arguments still give the same bits. Scores are of
+        the rows as they were given.
 
     Returns
     -------
@@ -193,12 +235,12 @@ def train(
     >>> run.stop_reason, run.model.predict(X).tolist()
     ('epochs', ['same', 'different', 'different', 'same'])
     """
-    record = LOSSES.make(loss)
+    criterion = LOSSES.make(loss)
     saved = None if resume is None else read_checkpoint(resume)
-    data = prepare(
+    data = dataset_of(
         X,
         y,
-        record,
+        criterion,
         dtype=dtype,
         seed=seed,
         sample_weight=sample_weight,
@@ -207,7 +249,7 @@ def train(
         validation_share=validation_share,
     )
     method = (optimizer, schedule, penalties, clip, reduction, groups)
-    plan = make_plan(network, data.sample_shape, record, data.targets.width, *method)
+    plan = make_plan(network, data.sample_shape, criterion, data.targets.width, *method)
     course = Course(
         plan,
         data.rows,
@@ -217,19 +259,26 @@ def train(
         shuffle=shuffle,
         seed=seed,
         dtype=dtype,
-        metrics=choose_metrics(metrics, record),
+        metrics=choose_metrics(metrics, criterion),
         train_metrics=train_metrics,
         stopping=Stopping() if stopping is None else stopping,
         restore_best=restore_best,
+        augment=choose_augmentations(augment),
     )
-    outcome = run_course(course, on_event, checkpoint, checkpoint_every, saved, observer)
-    return _run(course, outcome, data.classes, column_names(X))
+    recorder = Recorder(course, column_names(X)) if record else None
+    saving = (checkpoint, checkpoint_every, saved)
+    tracer = None if trace_steps is None else _tracer(course, trace_steps)
+    around = None if tracer is None else tracer.around
+    outcome = run_course(course, on_event, *saving, observer, note, recorder, around)
+    run = _run(course, outcome, data.classes, column_names(X), recorder)
+    return run if tracer is None else replace(run, traces=tracer.traces)
 
 
 def load(path: str | os.PathLike[str]) -> Model:
     """Return the model of a file, validated wholly before it is used.
 
     A model that was trained on a table file (`chainrule train`) reads data frames: `TableModel`.
+    One that was trained on pictures takes `chainrule.read_images(...).X`.
 
     Raises
     ------
@@ -245,7 +294,7 @@ def load(path: str | os.PathLike[str]) -> Model:
       where:    no-such-model.safetensors
     """
     model = Model.load(path)
-    if model.encoder is None:
+    if model.encoder is None or PixelCode.describes(model.encoder):
         return model
     return TableModel(
         model.plan,
@@ -291,6 +340,12 @@ class TableModel(Model):
         return table_of(frame, encoder_of(self).expects())
 
 
+def _tracer(course: Course, steps: Sequence[int]) -> StepTracer:
+    from chainrule.glass.trace.during import StepTracer
+
+    return StepTracer(course, steps)
+
+
 def _planned(epochs: int | None, before: int | None) -> int:
     if epochs is not None:
         return epochs
@@ -302,45 +357,23 @@ def _run(
     outcome: Outcome,
     classes: list[Any] | None,
     names: tuple[str, ...] | None,
+    recorder: Recorder | None,
 ) -> Run:
     progress = outcome.progress
+    recording = None
+    if recorder is not None:
+        recording = recorder.recording(progress, outcome.reason, outcome.fault)
+    described = {} if recording is None else {"recording": recording.to_document()}
     kept = progress.chosen(course.restore_best)
     model = Model(
         course.plan,
         kept.weights,
         kept.running,
         classes=classes,
-        record=_record(course, outcome),
+        record={**record_of(course, outcome), **described},
         dtype=course.dtype,
         feature_names=names,
     )
     best_epoch = 0 if progress.best is None else progress.best.epoch
     history = History([dict(row) for row in progress.rows])
-    return Run(model, history, outcome.reason, best_epoch, outcome.fault)
-
-
-def _record(course: Course, outcome: Outcome) -> dict[str, Any]:
-    """Return what a model file tells of its training: the same for the same bits, so no times."""
-    progress = outcome.progress
-    rows = progress.rows
-    stride = -(-len(rows) // _RECORDED_ROWS) or 1
-    kept = [row for row in rows if (row["epoch"] - len(rows)) % stride == 0]
-    return {
-        "library": __version__,
-        "seed": int(course.seed),
-        "rows": len(course.rows),
-        "validation_rows": 0 if course.validation is None else len(course.validation),
-        "batch_size": course.batch,
-        "shuffle": bool(course.shuffle),
-        "epochs_planned": course.epochs,
-        "epochs": len(rows),
-        "updates": progress.buffers.step,
-        "stop_reason": outcome.reason,
-        "best_epoch": 0 if progress.best is None else progress.best.epoch,
-        "restore_best": bool(course.restore_best),
-        "stopping": STOPPINGS.document(course.stopping),
-        "metrics": [METRICS.document(metric) for metric in course.metrics],
-        "history": [
-            {name: value for name, value in row.items() if name != "seconds"} for row in kept
-        ],
-    }
+    return Run(model, history, outcome.reason, best_epoch, outcome.fault, recording)

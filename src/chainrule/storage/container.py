@@ -7,7 +7,8 @@ a) Nothing in the file is believed before it is checked: length of the header, J
    reader allows but no model of ours contains (duplicate keys, empty tensors, other number
    types, other metadata) is refused.
 b) Sizes are Python integers, so `shape x item size` cannot overflow.
-c) A view into the file's bytes is returned; the caller copies what it keeps.
+c) The header is checked before any tensor is read, and each tensor is read into the place where it
+   stays. So a file costs the memory of its own tensors, and a refused one that of its header.
 
 Source: the safetensors format, https://github.com/huggingface/safetensors#format
 """
@@ -15,9 +16,11 @@ Source: the safetensors format, https://github.com/huggingface/safetensors#forma
 from __future__ import annotations
 
 import math
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
@@ -26,9 +29,19 @@ from chainrule.errors import FileFormatError
 from chainrule.storage.strict_json import read_json
 from chainrule.training.checkpoint import FORMAT as CHECKPOINT
 
-__all__ = ["MAX_HEADER", "Container", "checkpoint_instead", "read_container", "write_container"]
+__all__ = [
+    "MAX_HEADER",
+    "BytesSource",
+    "Container",
+    "Entry",
+    "FileSource",
+    "Source",
+    "checkpoint_instead",
+    "read_container",
+    "write_container",
+]
 
-MAX_HEADER = 16_000_000
+MAX_HEADER = 12_000_000
 """Bytes of header. The format allows 100 MB, which no network needs and parsing pays for."""
 MAX_DIMENSIONS = 8
 MAX_DIGITS = 18
@@ -37,14 +50,139 @@ _PREFIX = 8
 _TYPES = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
 _METADATA = "__metadata__"
 _KEY = "chainrule"
+_CHECKPOINTS = re.compile(f'"format": "({CHECKPOINT}|chainrule-estimator-checkpoint)"'.encode())
+
+
+class Source(Protocol):
+    """Bytes in memory, or a file."""
+
+    @property
+    def size(self) -> int:
+        """Number of bytes."""
+        ...
+
+    def read(self, start: int, stop: int) -> bytes | memoryview:
+        """Return some bytes, all of them in memory."""
+        ...
+
+    def fill(self, start: int, target: memoryview) -> bool:
+        """Copy bytes to a place; say whether there were enough."""
+        ...
+
+
+class BytesSource:
+    """A file's bytes in memory.
+
+    Parameters
+    ----------
+    content : bytes
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self.content = memoryview(content)
+
+    @property
+    def size(self) -> int:
+        """Number of bytes."""
+        return len(self.content)
+
+    def read(self, start: int, stop: int) -> bytes | memoryview:
+        """Return some bytes."""
+        return self.content[start:stop]
+
+    def fill(self, start: int, target: memoryview) -> bool:
+        """Copy bytes to a place; say whether there were enough."""
+        part = self.content[start : start + len(target)]
+        target[: len(part)] = part
+        return len(part) == len(target)
+
+
+class FileSource:
+    """An open file.
+
+    Parameters
+    ----------
+    file : binary file
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.size = os.fstat(file.fileno()).st_size
+
+    def read(self, start: int, stop: int) -> bytes | memoryview:
+        """Return some bytes."""
+        self.file.seek(start)
+        return self.file.read(stop - start)
+
+    def fill(self, start: int, target: memoryview) -> bool:
+        """Copy bytes to a place; say whether there were enough."""
+        self.file.seek(start)
+        done = 0
+        while done < len(target):
+            count: int = self.file.readinto(target[done:])  # type: ignore[attr-defined]
+            if not count:
+                return False
+            done += count
+        return True
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a tensor lies, and what it is.
+
+    Parameters
+    ----------
+    name : str
+    dtype : dtype
+    shape : tuple of int
+    start, stop : int
+        Counted from the first byte after the header.
+    """
+
+    name: str
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    start: int
+    stop: int
 
 
 @dataclass(frozen=True)
 class Container:
-    """A file's JSON document and its tensors, as read-only views into the file's bytes."""
+    """A file's JSON document, and the way to its tensors.
+
+    Parameters
+    ----------
+    document : dict
+    entries : dict of str to Entry
+    source : Source
+    body : int
+        Where the first tensor begins.
+    where : str
+        The file, for messages.
+    """
 
     document: dict[str, Any]
-    tensors: dict[str, np.ndarray]
+    entries: dict[str, Entry]
+    source: Source
+    body: int
+    where: str
+
+    def read_into(self, name: str, target: np.ndarray) -> None:
+        """Copy a tensor into a flat array of its type and size.
+
+        Raises
+        ------
+        FileFormatError
+            The file has become shorter meanwhile.
+        """
+        entry = self.entries[name]
+        little = target.view(entry.dtype)
+        if not self.source.fill(self.body + entry.start, little.data.cast("B")):
+            raise FileFormatError(
+                "the file is cut off", where=f"{self.where}, tensor {shown(entry.name)}"
+            )
+        if little.dtype != target.dtype:  # a machine that counts from the other end
+            target[:] = little.astype(target.dtype)
 
 
 def write_container(document: str, tensors: Mapping[str, np.ndarray]) -> bytes:
@@ -65,15 +203,15 @@ def write_container(document: str, tensors: Mapping[str, np.ndarray]) -> bytes:
     return content
 
 
-def read_container(content: bytes, where: str) -> Container:
-    """Check a file's bytes and return what they hold.
+def read_container(source: Source, where: str) -> Container:
+    """Check a file's header and return what it says.
 
     Raises
     ------
     FileFormatError
         Anything is not as the format says; names the tensor, what was expected and what was found.
     """
-    header, body = _split(content, where)
+    header, body = _header(source, where)
     document = _document(header.pop(_METADATA, None), where)
     if not header:
         raise FileFormatError("the file holds no tensors", where=where)
@@ -91,38 +229,39 @@ def read_container(content: bytes, where: str) -> Container:
                 got=f"byte {entry.start}",
             )
         end = entry.stop
-    if end != len(body):
+    if end != source.size - body:
         raise FileFormatError(
-            "the file is cut off" if end > len(body) else "bytes follow the last tensor",
+            "the file is cut off" if end > source.size - body else "bytes follow the last tensor",
             where=where,
             expected=f"{end:,} bytes of tensors",
-            got=f"{len(body):,}",
+            got=f"{source.size - body:,}",
         )
-    return Container(document, {entry.name: entry.view(body) for entry in entries})
+    return Container(document, {entry.name: entry for entry in entries}, source, body, where)
 
 
-def _split(content: bytes, where: str) -> tuple[dict[str, Any], memoryview]:
-    if len(content) < _PREFIX:
+def _header(source: Source, where: str) -> tuple[dict[str, Any], int]:
+    if source.size < _PREFIX:
         raise FileFormatError(
-            "the file is too short to be a model", where=where, got=f"{len(content)} bytes"
+            "the file is too short to be a model", where=where, got=f"{source.size} bytes"
         )
-    length = int.from_bytes(content[:_PREFIX], "little")
-    if length > min(MAX_HEADER, len(content) - _PREFIX):
+    length = int.from_bytes(source.read(0, _PREFIX), "little")
+    if length > min(MAX_HEADER, source.size - _PREFIX):
         raise FileFormatError(
             "this is not a model file, or it is cut off",
             where=f"{where}, first 8 bytes",
-            expected=f"a header length of at most {min(MAX_HEADER, len(content) - _PREFIX):,}",
+            expected=f"a header length of at most {min(MAX_HEADER, source.size - _PREFIX):,}",
             got=f"{length:,}",
         )
-    header = content[_PREFIX : _PREFIX + length]
-    if header[:1] != b"{":
+    first = bytes(source.read(_PREFIX, _PREFIX + 1)) if length else b""
+    if first != b"{":
         raise FileFormatError(
             "this is not a model file",
             where=f"{where}, header",
             expected="a '{' as its first character",
-            got=shown(header[:1]),
+            got=shown(first),
         )
-    return read_json(header, f"{where}, header"), memoryview(content)[_PREFIX + length :]
+    end = _PREFIX + length  # the text is handed on at once, so that nothing else keeps it
+    return read_json(source.read(_PREFIX, end), f"{where}, header", long=True), end
 
 
 def checkpoint_instead(where: str) -> FileFormatError:
@@ -137,7 +276,8 @@ def checkpoint_instead(where: str) -> FileFormatError:
 def _document(metadata: object, where: str) -> dict[str, Any]:
     if isinstance(metadata, dict) and set(metadata) > {_KEY}:
         stated = metadata[_KEY]
-        if isinstance(stated, str) and f'"format": "{CHECKPOINT}"' in stated[:200]:
+        stated = stated if isinstance(stated, bytes) else str(stated).encode()
+        if _CHECKPOINTS.search(stated[:200]):
             raise checkpoint_instead(where)
     if not isinstance(metadata, dict) or set(metadata) != {_KEY}:
         raise FileFormatError(
@@ -146,26 +286,14 @@ def _document(metadata: object, where: str) -> dict[str, Any]:
             expected=f"one entry called {_KEY!r}",
             got=shown(sorted(metadata) if isinstance(metadata, dict) else metadata),
         )
-    if not isinstance(metadata[_KEY], str):
+    if not isinstance(metadata[_KEY], (str, bytes)):
         raise FileFormatError(
             "the metadata is not text", where=f"{where}, metadata", got=shown(metadata[_KEY])
         )
-    return read_json(metadata[_KEY], f"{where}, document")
+    return read_json(metadata.pop(_KEY), f"{where}, document")
 
 
-@dataclass(frozen=True)
-class _Entry:
-    name: str
-    dtype: np.dtype[Any]
-    shape: tuple[int, ...]
-    start: int
-    stop: int
-
-    def view(self, body: memoryview) -> np.ndarray:
-        return np.frombuffer(body[self.start : self.stop], self.dtype).reshape(self.shape)
-
-
-def _entry(name: str, entry: object, where: str) -> _Entry:
+def _entry(name: str, entry: object, where: str) -> Entry:
     where = f"{where}, tensor {shown(name)}"
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise FileFormatError(
@@ -192,7 +320,7 @@ def _entry(name: str, entry: object, where: str) -> _Entry:
             expected=f"{needed:,} bytes for {shape} of {entry['dtype']}",
             got=shown(offsets),
         )
-    return _Entry(name, dtype, shape, *offsets)
+    return Entry(name, dtype, shape, *offsets)
 
 
 def _sizes(value: object, least: int, where: str, what: str) -> tuple[int, ...]:

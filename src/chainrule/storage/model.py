@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -27,8 +27,15 @@ from chainrule.nn.layer import Layer
 from chainrule.ops.shapes import sizes
 from chainrule.plan import Layout, Plan
 from chainrule.storage import document as documents
-from chainrule.storage.container import read_container, write_container
+from chainrule.storage.container import (
+    BytesSource,
+    FileSource,
+    Source,
+    read_container,
+    write_container,
+)
 from chainrule.storage.strict_json import read_json, write_json
+from chainrule.storage.weights import filled, require_tensors
 from chainrule.training.names import require_names
 
 __all__ = ["Model"]
@@ -58,11 +65,10 @@ class Model:
 
     Example
     -------
-    >>> import numpy as np
     >>> from chainrule import nn
     >>> from chainrule.plan import make_plan
     >>> plan = make_plan(nn.Dense(1), (2,), "squared_error", 1)
-    >>> model = Model(plan, np.array([1.0, 10.0, 0.5]), np.zeros(0), dtype="float64")
+    >>> model = Model(plan, [1.0, 10.0, 0.5], dtype="float64")
     >>> model.predict([[3.0, 4.0]])
     array([43.5])
     """
@@ -238,12 +244,21 @@ class Model:
             The file is missing, damaged, hostile, or newer than this library.
         """
         path = readable_file(path, "model file", FileFormatError)
-        return cls.from_bytes(path.read_bytes(), str(path))
+        try:
+            with path.open("rb", buffering=0) as file:
+                return cls._read(FileSource(cast(BinaryIO, file)), str(path))
+        except OSError as error:
+            what = f"the model file cannot be read: {error.strerror or error}"
+            raise FileFormatError(what, where=str(path)) from None
 
     @classmethod
     def from_bytes(cls, content: bytes, where: str = "the model") -> Model:
         """Read the content of a model's file; `where` names it in messages."""
-        container = read_container(content, where)
+        return cls._read(BytesSource(content), where)
+
+    @classmethod
+    def _read(cls, source: Source, where: str) -> Model:
+        container = read_container(source, where)
         document = container.document
         documents.require_document(document, where)
         plan = documents.read_plan(document["plan"], where)
@@ -252,11 +267,11 @@ class Model:
             raise FileFormatError("the number type is unknown", where=where, got=shown(dtype))
         if not isinstance(document["record"], dict):
             raise FileFormatError("the training record is not an object", where=where)
-        _require_tensors(container.tensors, plan, np.dtype(dtype), where)
+        require_tensors(container, plan, np.dtype(dtype))
         return cls(
             plan,
-            plan.parameters.pack(container.tensors, dtype),
-            plan.running.pack(container.tensors, dtype),
+            filled(container, plan.parameters, dtype),
+            filled(container, plan.running, dtype),
             encoder=documents.read_encoder(document["encoder"], plan, where),
             classes=documents.read_classes(document["classes"], plan, where),
             record=document["record"],
@@ -333,8 +348,11 @@ def _vector(values: ArrayLike, layout: Layout, dtype: str, what: str) -> np.ndar
     """Return a read-only copy of a flat vector, after looking at its length.
 
     It is a whole array, not a view: the engine need not look at one again that nobody can write to.
+    Where the values are such an array already, they are taken as they are.
     """
-    vector = np.array(np.reshape(values, -1), dtype=dtype)
+    vector = _kept(values, dtype)
+    if vector is None:
+        vector = np.array(np.reshape(values, -1), dtype=dtype)
     if vector.size != layout.size:
         raise InvalidParameterError(
             f"the {what} do not fit the plan",
@@ -345,27 +363,9 @@ def _vector(values: ArrayLike, layout: Layout, dtype: str, what: str) -> np.ndar
     return vector
 
 
-def _require_tensors(
-    tensors: Mapping[str, np.ndarray], plan: Plan, dtype: np.dtype[Any], where: str
-) -> None:
-    """Refuse the file unless it holds exactly the network's tensors, all finite."""
-    needed = {slot.name: slot.shape for slot in (*plan.parameters.slots, *plan.running.slots)}
-    if set(tensors) != set(needed):
-        raise FileFormatError(
-            "the tensors are not those of the network",
-            where=where,
-            expected=shown(sorted(needed)),
-            got=shown(sorted(tensors)),
-        )
-    for name, tensor in tensors.items():
-        if tensor.shape != needed[name] or tensor.dtype != dtype:
-            raise FileFormatError(
-                "a tensor does not fit the network",
-                where=f"{where}, tensor {shown(name)}",
-                expected=f"{needed[name]} of {dtype}",
-                got=f"{tensor.shape} of {tensor.dtype}",
-            )
-        if not np.all(np.isfinite(tensor)):
-            raise FileFormatError(
-                "a weight is not a finite number", where=f"{where}, tensor {shown(name)}"
-            )
+def _kept(values: object, dtype: str) -> np.ndarray | None:
+    """Return the values if they are a flat array of their own that nobody can write to."""
+    if not isinstance(values, np.ndarray) or type(values) is not np.ndarray:
+        return None
+    whole = values.ndim == 1 and values.dtype == dtype and values.flags.owndata
+    return values if whole and not values.flags.writeable else None
