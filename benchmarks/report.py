@@ -93,7 +93,8 @@ def _table(results: list[Result]) -> str:
     notes = (
         "ratio: the rival's time over ours, median of the rounds. The rival is the fastest peer, "
         "or the one that the mark names.\n"
-        "Times are of one training step, one call of a prediction, one epoch, one cold start."
+        "Times are of one training step, one call of a prediction, one fit, one epoch, one cold"
+        " start."
     )
     return columns(rows) + "\n" + notes
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+from benchmarks.fits import DIGITS
 from benchmarks.runner import ONE_THREAD_BELOW, cores
 from benchmarks.sides import OURS
 from benchmarks.work import Work
@@ -28,6 +29,8 @@ VARIANTS = {
 SHARE_OF_MARK = 0.8
 """A variant must reach this share of its plain row's mark."""
 
+FIT_EPOCHS = 50
+
 DATA_ROWS = 8192
 """Rows of the training data; a turn is one pass over them."""
 
@@ -49,7 +52,7 @@ class Row:
     Parameters
     ----------
     group : str
-        `plain`, a variant, `table`, `many`, `predict` or `cold`.
+        `plain`, a variant, `table`, `many`, `fit`, `predict` or `cold`.
     name : str
         Unique; `--rows` looks for it.
     title : str
@@ -130,6 +133,18 @@ def _prediction_rows() -> list[Row]:
     return rows
 
 
+def _fit_rows() -> list[Row]:
+    works = {
+        "1000x20": Work("fit", (20, 100, 1), 200, rows=1000, steps=FIT_EPOCHS),
+        "digits": Work("fit", (64, 100, 10), 200, rows=DIGITS, steps=FIT_EPOCHS),
+    }
+    title = "MLPClassifier().fit of {}, {} epochs"
+    return [
+        Row("fit", f"fit-{name}", title.format(name, FIT_EPOCHS), work, ("scikit-learn",), 5.0)
+        for name, work in works.items()
+    ]
+
+
 def all_rows() -> list[Row]:
     """Return every row in the order of the table."""
     table = Work("table", (50, 128, 64, 1), 250, rows=100_000)
@@ -140,6 +155,7 @@ def all_rows() -> list[Row]:
         *_training_rows(),
         Row("table", "table", "one epoch, 100 000 x 50", table, both, unit="s"),
         Row("many", "many", "16 networks at once, step of one", many, ("torch", *_jax(many))),
+        *_fit_rows(),
         *_prediction_rows(),
         Row("cold", "cold", "cold start, epoch of 1000 x 20", cold, both, 3.0, unit="s"),
     ]

@@ -33,7 +33,7 @@ class Work:
     Parameters
     ----------
     kind : str
-        `train`, `many`, `table`, `predict` or `product`.
+        `train`, `many`, `table`, `fit`, `predict` or `product`.
     widths : tuple of int
         Inputs, hidden widths, outputs; for `product` the sizes m, k, n.
     batch : int
@@ -42,7 +42,7 @@ class Work:
     rows : int
         Rows of the data, or rows predicted by one call.
     steps : int
-        Updates of one turn, at most; calls of one turn for `predict`.
+        Updates of one turn, at most; epochs for `fit`, calls of one turn for `predict`.
     networks : int
         Networks trained side by side.
     threads : int

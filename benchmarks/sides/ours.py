@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 import chainrule as cr
+from benchmarks.fits import Fit
 from benchmarks.runner import Calls, Runner, Side, cores
 from benchmarks.work import (
     CLIP,
@@ -19,7 +20,7 @@ from benchmarks.work import (
     order_of,
     parameters_of,
 )
-from chainrule import nn
+from chainrule import MLPClassifier, nn
 from chainrule.engine import Buffers, Clock, Rows
 from chainrule.engine.native import NativeEngine, info, instruction_set, load_binary
 from chainrule.plan import Plan, make_plan
@@ -184,6 +185,7 @@ class Ours(Side):
         "train": Training,
         "many": Many,
         "table": Table,
+        "fit": lambda work: Fit(work, MLPClassifier),
         "predict": predictions,
         "product": Product,
     }

@@ -16,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from threadpoolctl import threadpool_limits
 
+from benchmarks.fits import Fit
 from benchmarks.runner import (
     ONE_THREAD_BELOW,
     Calls,
@@ -151,6 +152,15 @@ def product(work: Work) -> Runner:
     return Products(work, lambda: np.matmul(A, B, out=C))
 
 
+def fits(work: Work) -> Runner:
+    """Return a fit with the number of BLAS threads that is faster."""
+    forms = {
+        "all threads": lambda: Fit(work, MLPClassifier),
+        "one thread": lambda: Fit(work, MLPClassifier, lambda: threadpool_limits(1)),
+    }
+    return fastest(forms)[0]
+
+
 class ScikitLearn(Side):
     """scikit-learn."""
 
@@ -158,6 +168,7 @@ class ScikitLearn(Side):
     kinds = {
         "train": training,
         "table": Table,
+        "fit": fits,
         "predict": predictions,
         "product": product,
     }

@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
 import json, sys, warnings
 warnings.simplefilter("ignore")
@@ -31,3 +33,15 @@ def test_all_checks_pass(name: str) -> None:
     checks = json.loads(said.stdout.splitlines()[-1])
     assert [check for check in checks if check[1] != "passed"] == []
     assert len(checks) >= LEAST[name]
+
+
+def test_other_configurations() -> None:
+    """A few of tools/check_estimators.py; `make contract` checks all."""
+    path = os.pathsep.join([str(ROOT), *(entry for entry in sys.path if entry)])
+    environment = {**os.environ, "PYTHONPATH": path}
+    program = [sys.executable, "-m", "tools.check_estimators", "network"]
+    said = subprocess.run(
+        program, capture_output=True, text=True, check=False, env=environment, cwd=ROOT
+    )
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert "without an explanation" in said.stdout

@@ -121,6 +121,26 @@ def test_several_processes() -> None:
     assert np.array_equal(scores, cross_val_score(classifier(), X, y, cv=2))
 
 
+def test_a_grid_in_several_threads() -> None:
+    X, y = data.classes(2, rows=60)
+    grid = {"optimizer__beta1": [0.5, 0.9], "hidden_layer_sizes": [4, (4, 4)]}
+    model = classifier(optimizer=cr.Adam())
+    alone = GridSearchCV(model, grid, cv=2).fit(X, y)
+    with joblib.parallel_config("threading", n_jobs=4):
+        found = GridSearchCV(model, grid, cv=2).fit(X, y)
+    for name in ("mean_test_score", "split0_test_score"):
+        assert np.array_equal(found.cv_results_[name], alone.cv_results_[name])
+
+
+def test_a_grid_in_processes_of_a_trained_one() -> None:
+    """The engine's threads of this process do not hang those that are started from it."""
+    X, y = data.classes(2, rows=400)
+    model = classifier(hidden_layer_sizes=(200, 200), max_iter=2, dtype="float32").fit(X, y)
+    with joblib.parallel_config("loky", n_jobs=2):
+        search = GridSearchCV(model, {"alpha": [0.0, 0.1]}, cv=2).fit(X, y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
 def test_several_threads_predict_at_once() -> None:
     X, y = data.classes(3, rows=300)
     model = classifier().fit(X, y)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
+import pickle
 import warnings
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.utils.class_weight import compute_sample_weight
 
 import chainrule as cr
 from chainrule import MLPClassifier, MLPRegressor, nn
 from chainrule.maths.activations import LeakyReLU
+from chainrule.storage import Model
 from chainrule.training import EpochEnded, Event, RunEnded, RunStarted
 from tests.estimators import data
 
@@ -146,6 +151,19 @@ def test_one_of_two_validation_arguments_is_refused() -> None:
         regressor().fit(X, y, X_val=X)
 
 
+@pytest.mark.parametrize("weight", ["balanced", [{0: 1.0, 1: 2.0}, {0: 3.0}, {}, {1: 5.0}]])
+def test_weights_of_independent_labels_multiply(weight: Any) -> None:
+    X, Y = data.labels()
+    full = weight if weight == "balanced" else [{0: 1.0, 1: 1.0, **one} for one in weight]
+    one = classifier(class_weight=weight).fit(X, Y)
+    other = classifier().fit(X, Y, compute_sample_weight(full, Y))
+    np.testing.assert_allclose(one.coefs_[0], other.coefs_[0], rtol=1e-9)
+    rows = np.random.default_rng(0).uniform(0.5, 2.0, len(X))
+    classifier(class_weight=weight).fit(X, Y, rows)
+    with pytest.raises(ValueError, match="one for each label"):
+        classifier(class_weight={0: 1.0}).fit(X, Y)
+
+
 @pytest.mark.parametrize("scoring", ["neg_log_loss", "loss", lambda model, X, y: -len(y)])
 def test_scoring(scoring: Any) -> None:
     X, y = data.classes(3, rows=200)
@@ -178,6 +196,56 @@ def test_a_function_is_a_loss() -> None:
         model = regressor(loss=quartic, max_iter=300).fit(X, y)
     assert model.score(X, y) > 0.9
     assert model.loss_ < 0.1
+
+
+def hinge(raw: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return values and slopes of the hinge loss."""
+    side = 2 * Y - 1
+    return np.maximum(0, 1 - side * raw).sum(axis=1), np.where(side * raw < 1, -side, 0.0)
+
+
+@pytest.mark.filterwarnings("ignore::chainrule.errors.ReferenceEngineWarning")
+@pytest.mark.parametrize("rows", [lambda: data.classes(2), lambda: data.classes(3), data.labels])
+def test_a_function_is_a_loss_for_classes(rows: Any) -> None:
+    X, y = rows()
+    model = classifier(loss=hinge, learning_rate_init=0.02, max_iter=120).fit(X, y)
+    assert model.score(X, y) > 0.7
+    P = model.predict_proba(X)
+    assert ((P >= 0) & (P <= 1)).all()
+    if y.ndim == 1:
+        np.testing.assert_allclose(P.sum(axis=1), 1.0)
+        assert np.array_equal(model.predict(X), P.argmax(axis=1))
+    value = hinge(model._raw(X), model._encode_more(y, model._plan.loss).astype(float))[0].mean()
+    assert model.fit(X, y).loss_ == pytest.approx(value, abs=0.1)
+
+
+def test_several_columns_of_classes() -> None:
+    X, y = data.classes(3)
+    Y = np.c_[y, 2 - y]
+    with pytest.raises(ValueError, match="MultiOutputClassifier"):
+        classifier().fit(X, Y)
+    assert MultiOutputClassifier(classifier(max_iter=3)).fit(X, Y).predict(X).shape == Y.shape
+
+
+def network_for(width: int) -> nn.Layer:
+    """Return a network of the user with so many outputs."""
+    return nn.Sequential(nn.Dense(9, "silu"), nn.Dense(width))
+
+
+def test_a_network_for_any_target() -> None:
+    X, y = data.classes(3)
+    assert classifier(network=network_for).fit(X, y).n_outputs_ == 3
+    assert classifier(network=network_for).fit(X, y > 0).n_outputs_ == 1
+    model = regressor(network=network_for, loss="gaussian_nll", max_iter=3)
+    assert model.fit(X, X[:, :2]).predict(X).shape == (90, 2)
+    again = pickle.loads(pickle.dumps(clone(model).fit(X, X[:, :2])))
+    assert np.array_equal(again.predict(X), model.predict(X))
+
+
+def test_counts_have_a_spread() -> None:
+    X, y = data.counts()
+    means, deviations = regressor(loss="poisson").fit(X, y).predict(X, return_std=True)
+    np.testing.assert_allclose(deviations**2, means)
 
 
 def test_standard_deviations() -> None:
@@ -276,6 +344,22 @@ def test_what_it_tells_of_itself() -> None:
     stored = model.to_model()
     assert np.array_equal(stored.predict(X), model.predict(X))
     np.testing.assert_allclose(stored.predict_proba(X), model.predict_proba(X))
+    assert stored.record["parameters"] == {
+        "hidden_layer_sizes": 8,
+        "random_state": 0,
+        "max_iter": 20,
+    }
+    assert [row["train_loss"] for row in stored.record["history"]] == model.loss_curve_
+    assert Model.from_bytes(stored.to_bytes()).record == stored.record
+
+
+def test_names_of_columns_are_stored() -> None:
+    X, y = data.classes(3)
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    model = classifier(max_iter=2).fit(frame, y).to_model()
+    assert model.feature_names == tuple("abcdef")
+    with pytest.raises(ValueError, match="another order"):
+        model.predict(frame[list("bacdef")])
 
 
 def test_two_classes_with_softmax() -> None:

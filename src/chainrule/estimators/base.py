@@ -11,6 +11,7 @@ c) An engine is not part of an estimator's state. It is kept beside it, so that 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -24,6 +25,7 @@ from chainrule.estimators.engines import engine_of
 from chainrule.estimators.fitting import Fit, flat_weights
 from chainrule.estimators.intake import Validation, checked_inputs
 from chainrule.estimators.judge import raw_outputs
+from chainrule.estimators.outcome import model_of
 from chainrule.estimators.progress import OptimizerState
 from chainrule.maths.activation import Activation
 from chainrule.maths.clipping import Clipping
@@ -34,6 +36,7 @@ from chainrule.maths.schedule import Schedule
 from chainrule.nn.layer import Layer
 from chainrule.plan.plan import Plan
 from chainrule.storage.model import Model
+from chainrule.tabular.encoder import Encoder
 from chainrule.training.events import Listener
 
 __all__ = ["BasePerceptron"]
@@ -77,10 +80,13 @@ class BasePerceptron(BaseEstimator):
     normalization: str | None
     residual: bool
     initialiser: Initialiser | str | None
-    network: Layer | str | None
+    network: Layer | str | Callable[[int], Layer] | None
     scoring: str | Callable[..., float] | None
     max_time: float | None
     on_event: Listener | None
+    checkpoint: str | os.PathLike[str] | None
+    checkpoint_every: int
+    resume: str | os.PathLike[str] | None
     dtype: str
 
     loss_: float
@@ -94,6 +100,7 @@ class BasePerceptron(BaseEstimator):
     intercepts_: list[np.ndarray]
     n_features_in_: int
     feature_names_in_: np.ndarray
+    encoder_: Encoder | None
     n_iter_: int
     n_layers_: int
     n_outputs_: int
@@ -184,6 +191,9 @@ class BasePerceptron(BaseEstimator):
     def to_model(self) -> Model:
         """Return the fitted network as a `Model`, which saves itself to one safetensors file.
 
+        It knows the names of the columns. A model fitted on a data frame with words reads such
+        frames, when it is loaded again (`cr.load`) too.
+
         Example
         -------
         >>> from chainrule import MLPRegressor
@@ -193,11 +203,7 @@ class BasePerceptron(BaseEstimator):
         (1,)
         """
         check_is_fitted(self)
-        held = self._optimizer.buffers
-        weights = flat_weights(self, self._plan, held.weights)
-        classes = getattr(self, "classes_", None)
-        labels = None if classes is None or self._many_labels() else classes.tolist()
-        return Model(self._plan, weights, held.running, classes=labels, dtype=weights.dtype.name)
+        return model_of(self)
 
     def _many_labels(self) -> bool:
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -87,12 +88,14 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         Epochs in a row without a gain that are allowed.
     max_fun : int
         The most evaluations of "lbfgs".
-    loss : Loss or str
+    loss : Loss, str or callable
         "log_loss" fits the target: binary cross-entropy for two classes or independent labels,
         softmax cross-entropy for more classes. Or any classification loss:
-        `cr.SoftmaxCrossEntropy(label_smoothing=0.1)`.
+        `cr.SoftmaxCrossEntropy(label_smoothing=0.1)`. Or a function of raw outputs and targets of 0
+        and 1 `(N, K)` that returns values `(N,)` and slopes `(N, K)`; two classes are one column.
     class_weight : "balanced", or dict of label to weight, optional
-        Multiplies the sample weights of the training rows.
+        Multiplies the sample weights of the training rows. With independent labels: "balanced", or
+        a dict for each of them; the weights of a row's labels are multiplied.
     optimizer : Optimizer or str, optional
         In place of `solver`, with its own numbers: `cr.AdamW(1e-3, weight_decay=0.1)`. A grid
         reaches its fields: `optimizer__beta1`.
@@ -112,9 +115,10 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         Add each hidden layer's input to its output, projected where the widths differ.
     initialiser : Initialiser or str, optional
         First weights; by default scikit-learn's, or the activation's own where it has none.
-    network : Layer, optional
+    network : Layer, or function that returns one, optional
         The whole network, in place of everything that describes one above. Its last width must be
-        what the loss needs: one for two classes, else the number of classes or outputs.
+        what the loss needs: one for two classes, else the number of classes or outputs. A function
+        is told that width: `lambda width: nn.Sequential(nn.Dense(9, "silu"), nn.Dense(width))`.
     scoring : str or callable, optional
         Score of the validation rows: "loss", a scorer of scikit-learn, or
         `scorer(estimator, X, y)`. By default the accuracy.
@@ -122,6 +126,12 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         Seconds after which training ends, within an epoch too.
     on_event : function, optional
         Told of the course: `chainrule.training.events`. What it raises ends training.
+    checkpoint : path, optional
+        File that holds the state after every `checkpoint_every` epochs, and at the end.
+    checkpoint_every : int
+    resume : path, optional
+        Checkpoint to go on from, with the same parameters and data, to the same bits. New ones
+        replace it, unless `checkpoint` names another file.
     dtype : {"auto", "float32", "float64"}
         "auto" is the type of X.
 
@@ -146,6 +156,8 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
     n_features_in_ : int
     feature_names_in_ : array of str
         Only if X has names.
+    encoder_ : chainrule.tabular.Encoder or None
+        Rules that make numbers of a data frame which holds more than numbers.
     n_iter_ : int
         Epochs of the last call.
     n_layers_, n_outputs_ : int
@@ -176,7 +188,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
     """
 
     has_classes = True
-    loss: Loss | str
+    loss: Loss | str | Callable[..., Any]
     class_weight: ClassWeight
     classes_: np.ndarray
     _label_binarizer: LabelBinarizer
@@ -207,7 +219,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
-        loss: Loss | str = "log_loss",
+        loss: Loss | str | Callable[..., Any] = "log_loss",
         class_weight: ClassWeight = None,
         optimizer: Optimizer | str | None = None,
         schedule: Schedule | str | None = None,
@@ -218,10 +230,13 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         normalization: str | None = None,
         residual: bool = False,
         initialiser: Initialiser | str | None = None,
-        network: Layer | str | None = None,
+        network: Layer | str | Callable[[int], Layer] | None = None,
         scoring: str | Callable[..., float] | None = None,
         max_time: float | None = None,
         on_event: Listener | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: int = 1,
+        resume: str | os.PathLike[str] | None = None,
         dtype: str = "auto",
     ) -> None:
         store(self, locals())

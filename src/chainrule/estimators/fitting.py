@@ -15,6 +15,8 @@ from chainrule.engine.protocol import Buffers
 from chainrule.engine.reference import ReferenceEngine
 from chainrule.errors import InvalidParameterError, UsageError
 from chainrule.estimators import network, parameters
+from chainrule.estimators.checkpoint_writer import Saver
+from chainrule.estimators.checkpoints import Saved, identity, place_of, require_savable
 from chainrule.estimators.engines import engine_of
 from chainrule.estimators.intake import Intake, Validation, checked_pair, split_rows, weights_of
 from chainrule.estimators.judge import Judge, Judged
@@ -97,6 +99,10 @@ class Fit:
         goes_on = incremental or estimator.warm_start
         self.first = not (goes_on and hasattr(estimator, "coefs_"))
         self.optimizer = choose_optimizer(estimator)
+        require_savable(estimator, self.optimizer.stepwise, incremental)
+        self.saved = None if estimator.resume is None else Saved.read(estimator.resume)
+        if self.saved is not None:
+            self.saved.require_parameters(estimator)
 
     def run(self, X: Any, y: Any, sample_weight: Any, validation: Validation | None) -> None:
         """Train the estimator."""
@@ -109,6 +115,9 @@ class Fit:
         self.plan, self.factors = self._planned(loss, X.shape[1], Y.shape[1])
         self.state = self._state(X.dtype if self.optimizer.stepwise else np.dtype(np.float64))
         self.progress = Progress() if self.first else Progress.of(estimator)
+        if self.saved is not None:
+            self.state, self.progress = self.saved.state(self.state)
+            estimator._random_state = self.saved.generator(estimator.random_state)  # noqa: SLF001
         self.intake = self._intake(X, y, Y, sample_weight, validation)
         weights = self.state.buffers.weights
         engine = engine_of(estimator, self.plan, weights.dtype.name)
@@ -178,7 +187,8 @@ class Fit:
                 "class_weight='balanced' needs all rows at once, which partial_fit does not have",
                 do="pass a weight for each class as a dict",
             )
-        weights = weights_of(sample_weight, X.shape[0], Y, class_weight, classes)
+        several = classes is not None and estimator._many_labels()  # noqa: SLF001
+        weights = weights_of(sample_weight, X.shape[0], Y, class_weight, classes, several)
         if weights is not None and not weights.all():
             kept = weights > 0
             X, y, Y, weights = X[kept], y[kept], Y[kept], weights[kept]
@@ -229,6 +239,7 @@ class Fit:
         """Return the score that a scorer of scikit-learn gives to the estimator as it stands."""
         proxy = copy.copy(self.estimator)
         proxy.__dict__.pop("feature_names_in_", None)  # the rows are an array by now
+        proxy.encoder_, proxy.n_features_in_ = None, held.X.shape[1]
         scorer: Any = check_scoring(proxy, scoring)
         labels, plan = self.intake.labels, self.plan
         extra = {} if held.weights is None else {"sample_weight": held.weights}
@@ -282,6 +293,7 @@ class Fit:
             self._judge(engine),
             estimator.on_event,
         )
+        self._keep(loop, engine.name)
         reason = loop.run()
         if loop.best is not None:
             kept, last = loop.best, state.buffers
@@ -295,6 +307,17 @@ class Fit:
                 stacklevel=5,
             )
         return reason
+
+    def _keep(self, loop: Loop, engine: str) -> None:
+        """Let the loop go on from a checkpoint, and write others, as the estimator says."""
+        estimator, intake = self.estimator, self.intake
+        if estimator.checkpoint is None and self.saved is None:
+            return
+        run = identity(estimator, engine, intake.train, intake.held)
+        if self.saved is not None:
+            loop.ended = self.saved.go_on(loop, run)
+        path, overwrite = place_of(estimator)
+        loop.saver = Saver(path, int(estimator.checkpoint_every), run, overwrite)
 
     def _whole(self, engine: ReferenceEngine, dtype: np.dtype[Any]) -> str:
         train = self.intake.train

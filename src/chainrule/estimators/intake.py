@@ -3,7 +3,7 @@
 Decisions
 ---------
 a) `validate_data` of scikit-learn does the checking, so that messages, feature names and array
-   types are those that its tools expect.
+   types are those that its tools expect. Data frames that it refuses go through `tables` first.
 b) Rows of weight zero are dropped before anything is split.
 c) The split draws from `random_state` as scikit-learn's does. It is stratified for exclusive
    classes as scikit-learn's manual says; its code stratifies two classes only. Where a class has
@@ -18,10 +18,12 @@ from typing import Any
 
 import numpy as np
 from sklearn.model_selection import train_test_split
-from sklearn.utils import column_or_1d
+from sklearn.utils import check_X_y, column_or_1d
 from sklearn.utils.validation import validate_data
 
-from chainrule.errors import DataError, UsageError
+from chainrule.checks import shown
+from chainrule.errors import DataError, InvalidParameterError, UsageError
+from chainrule.estimators import tables
 from chainrule.estimators.rows import Source
 from chainrule.maths.class_weights import row_weights
 from chainrule.training.data import check_weights
@@ -92,17 +94,22 @@ def _types(estimator: Any) -> Any:
 def checked_pair(
     estimator: Any, X: Any, y: Any, numeric: bool, reset: bool
 ) -> tuple[Any, np.ndarray]:
-    """Return X, dense or CSR/CSC, and y, `(N,)` or `(N, K)`."""
-    X, y = validate_data(
-        estimator,
-        X,
-        y,
-        accept_sparse=["csr", "csc"],
-        multi_output=True,
-        y_numeric=numeric,
-        dtype=_types(estimator),
-        reset=reset,
-    )
+    """Return X, dense or CSR/CSC, and y, `(N,)` or `(N, K)`.
+
+    Where `reset`, the rules of a data frame that needs some are fitted and kept in `encoder_`.
+    """
+    X = tables.frame_of(X)
+    if reset:
+        estimator.encoder_ = None if tables.plain_numbers(X) else tables.fit_encoder(X)
+    read: dict[str, Any] = {"multi_output": True, "y_numeric": numeric, "dtype": _types(estimator)}
+    encoder = getattr(estimator, "encoder_", None)
+    if encoder is None:
+        kinds = ["csr", "csc"]
+        X, y = validate_data(estimator, X, y, accept_sparse=kinds, reset=reset, **read)
+    else:
+        features = tables.encoded(encoder, X)
+        tables.remember_columns(estimator, X, reset)
+        X, y = check_X_y(features, y, estimator=estimator, **read)
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
     return _by_rows(X), y
@@ -110,9 +117,15 @@ def checked_pair(
 
 def checked_inputs(estimator: Any, X: Any) -> Any:
     """Return X for prediction, dense or CSR."""
-    if not _is_plain(estimator, X):
-        X = validate_data(estimator, X, accept_sparse=["csr", "csc"], reset=False)
-    return _by_rows(X)
+    if _is_plain(estimator, X):
+        return _by_rows(X)
+    X = tables.frame_of(X)
+    encoder = getattr(estimator, "encoder_", None)
+    if encoder is not None:
+        features = tables.encoded(encoder, X)
+        tables.remember_columns(estimator, X, reset=False)
+        return features
+    return _by_rows(validate_data(estimator, X, accept_sparse=["csr", "csc"], reset=False))
 
 
 def _is_plain(estimator: Any, X: Any) -> bool:
@@ -124,7 +137,9 @@ def _is_plain(estimator: Any, X: Any) -> bool:
         return False
     if len(X) == 0 or X.shape[1] != getattr(estimator, "n_features_in_", None):
         return False
-    return not hasattr(estimator, "feature_names_in_") and bool(np.isfinite(X).all())
+    if hasattr(estimator, "feature_names_in_") or getattr(estimator, "encoder_", None):
+        return False
+    return bool(np.isfinite(X).all())
 
 
 def _by_rows(X: Any) -> Any:
@@ -132,9 +147,17 @@ def _by_rows(X: Any) -> Any:
 
 
 def weights_of(
-    sample_weight: Any, rows: int, Y: np.ndarray, class_weight: Any = None, classes: Any = None
+    sample_weight: Any,
+    rows: int,
+    Y: np.ndarray,
+    class_weight: Any = None,
+    classes: Any = None,
+    independent: bool = False,
 ) -> np.ndarray | None:
     """Return the weight of each row, sample weight times class weight, or None.
+
+    With `independent` labels the weights that a row has by each of its labels are multiplied, as
+    scikit-learn's `compute_sample_weight` does; weights by number are a dict for each label.
 
     Raises
     ------
@@ -149,9 +172,28 @@ def weights_of(
     if class_weight is None or (classes is not None and len(classes) < 2):
         return weights
     Y = Y.astype(np.float64)
+    if independent:
+        return _label_weights(Y, class_weight, weights)
     if isinstance(class_weight, str) and class_weight == "balanced":
         class_weight = _balanced(Y, classes, weights)
     return row_weights(Y, class_weight, classes, weights)
+
+
+def _label_weights(Y: np.ndarray, class_weight: Any, weights: np.ndarray | None) -> np.ndarray:
+    rules = [class_weight] * Y.shape[1] if class_weight == "balanced" else class_weight
+    if not isinstance(rules, (list, tuple)) or len(rules) != Y.shape[1]:
+        raise InvalidParameterError(
+            "class_weight does not fit the labels",
+            where="class_weight",
+            expected=f'"balanced", or {Y.shape[1]} dicts of 0 and 1 to weight, one for each label',
+            got=shown(class_weight),
+        )
+    product = np.ones(len(Y)) if weights is None else weights.copy()
+    for column, rule in zip(Y.T[:, :, np.newaxis], rules, strict=True):
+        found = _balanced(column, [0, 1], weights) if rule == "balanced" else rule
+        by_label = row_weights(column, found, [0, 1])
+        product *= 1.0 if by_label is None else by_label
+    return product
 
 
 def _balanced(Y: np.ndarray, classes: Any, weights: np.ndarray | None) -> dict[Any, float]:

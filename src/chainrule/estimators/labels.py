@@ -19,9 +19,20 @@ def reading(y: Any) -> LabelBinarizer:
 
     Raises
     ------
+    TargetError
+        Several columns of classes: one network gives the classes of one column, or any number of
+        labels that are true or false.
     ValueError
-        Several columns of classes, or numbers that are no labels.
+        Numbers that are no labels.
     """
+    if type_of_target(y) == "multiclass-multioutput":
+        raise TargetError(
+            "Multioutput target data is not supported with label binarization",
+            where="y",
+            expected="one column of classes, or columns of 0 and 1 for independent labels",
+            got=f"{np.shape(y)[1]} columns of classes",
+            do="fit one for each column: sklearn.multioutput.MultiOutputClassifier(estimator)",
+        )
     return LabelBinarizer().fit(y)
 
 

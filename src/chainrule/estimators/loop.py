@@ -19,6 +19,7 @@ import sys
 import time
 import warnings
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -31,7 +32,7 @@ from chainrule.estimators.progress import OptimizerState, Progress
 from chainrule.estimators.rows import Source, run_pass
 from chainrule.training.events import EpochEnded, Event, Listener, RunEnded, RunStarted, StepsDone
 
-__all__ = ["Loop", "NonFiniteError", "Settings"]
+__all__ = ["Keeper", "Loop", "NonFiniteError", "Settings"]
 
 _SMALLEST_RATE = 1e-6
 """Below it, "adaptive" ends instead of dividing the rate once more."""
@@ -82,6 +83,18 @@ class Settings:
     single: bool
 
 
+class Keeper(Protocol):
+    """Writes the state after whole epochs."""
+
+    def note(self, loop: Loop, ended: str, last: bool) -> None:
+        """Take a whole epoch."""
+        ...
+
+    def flush(self) -> None:
+        """Write the last whole epoch."""
+        ...
+
+
 class Loop:
     """One call of training.
 
@@ -111,6 +124,8 @@ class Loop:
         judge: Judge | None = None,
         listener: Listener | None = None,
     ) -> None:
+        self.saver: Keeper | None = None
+        self.ended = ""
         self.engine, self.rows, self.state = engine, rows, state
         self.progress, self.settings, self.judge = progress, settings, judge
         self.random_state, self.listener = random_state, listener
@@ -121,11 +136,16 @@ class Loop:
             self.best = _kept(state.buffers)
         starts = np.arange(0, len(rows), settings.batch)
         self.counts = np.minimum(settings.batch, len(rows) - starts).astype(np.float64)
-        self.total = _horizon(state.buffers.step, len(starts), settings)
+        self.first_step = state.buffers.step
         self.began = self.told = time.perf_counter()
 
+    @property
+    def total(self) -> int:
+        """The update at which a schedule ends."""
+        return _horizon(self.first_step, len(self.counts), self.settings)
+
     def run(self) -> str:
-        """Train; return why it ended.
+        """Train, after the epochs that a checkpoint brought along; return why it ended.
 
         Raises
         ------
@@ -136,26 +156,32 @@ class Loop:
         planned = 1 if self.settings.single else self.settings.max_iter
         self._tell(RunStarted(planned, len(self.counts), parameters, self.state.epochs))
         try:
-            reason = self._epochs(planned)
+            reason = self.ended or self._epochs(planned)
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=4)
             reason = "interrupted"
+        finally:
+            if self.saver is not None:
+                self.saver.flush()
         self._tell(RunEnded(reason, self.best_epoch))
         return reason
 
     def _epochs(self, planned: int) -> str:
-        for number in range(1, planned + 1):
+        for number in range(self.epochs + 1, planned + 1):
             started = time.perf_counter()
             result = self._pass()
             if not result.finite:
                 self._diverged(result)
                 return "diverged"
             self.epochs = number
-            self._note(result, started, planned)
-            if self._finished():
-                return "patience"
-            if not result.complete or self._out_of_time():
-                return "max_seconds"
+            event = self._note(result, started, planned)
+            ended = "patience" if self._finished() else ""
+            late = not result.complete or self._out_of_time()
+            if self.saver is not None and result.complete:
+                self.saver.note(self, ended, last=late or number == planned)
+            self._tell(event)
+            if ended or late:
+                return ended or "max_seconds"
         return "epochs"
 
     def _pass(self) -> EpochResult:
@@ -176,7 +202,7 @@ class Loop:
             state.order = state.order[places]
         return state.order
 
-    def _note(self, result: EpochResult, started: float, planned: int) -> None:
+    def _note(self, result: EpochResult, started: float, planned: int) -> Event:
         state, settings, progress = self.state, self.settings, self.progress
         state.epochs += 1
         counts = self.counts[: result.steps]
@@ -195,11 +221,10 @@ class Loop:
             self._say(f"Validation score: {score:f}")
         if better or (self.judge is not None and self.best is None):
             self.best, self.best_epoch = _kept(state.buffers), self.epochs
-        if self.listener is not None:
-            now = time.perf_counter()
-            row |= {"learning_rate": result.rate, "gradient_norm": result.gradient_norm}
-            row |= {"seconds": now - started}
-            self._tell(EpochEnded(row, better, planned, now - self.began))
+        now = time.perf_counter()
+        row |= {"learning_rate": result.rate, "gradient_norm": result.gradient_norm}
+        row |= {"seconds": now - started}
+        return EpochEnded(row, better, planned, now - self.began)
 
     def _finished(self) -> bool:
         """Say whether patience is at its end; "adaptive" lowers the rate first."""

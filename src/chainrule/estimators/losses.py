@@ -20,18 +20,28 @@ from typing import Any, cast
 
 import numpy as np
 
-from chainrule.errors import InvalidParameterError
-from chainrule.maths.activations_smooth import Identity
+from chainrule.errors import InvalidParameterError, UsageError
+from chainrule.maths.activations_rows import Softmax
+from chainrule.maths.activations_smooth import Identity, Sigmoid
 from chainrule.maths.arrays import Array
 from chainrule.maths.elementary import weighted_log
 from chainrule.maths.loss import LOSSES, Loss
 from chainrule.maths.losses_classification import BinaryCrossEntropy, SoftmaxCrossEntropy
-from chainrule.maths.losses_likelihood import Poisson
+from chainrule.maths.losses_likelihood import GaussianNLL, Poisson
 from chainrule.maths.losses_regression import SquaredError
 from chainrule.maths.targets import real_targets
 from chainrule.registry import Record
 
-__all__ = ["FunctionLoss", "classifier_loss", "constant_term", "output_name", "regressor_loss"]
+__all__ = [
+    "FunctionLoss",
+    "FunctionOfClasses",
+    "FunctionOfLabels",
+    "classifier_loss",
+    "constant_term",
+    "deviations",
+    "output_name",
+    "regressor_loss",
+]
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,57 @@ class FunctionLoss(Loss):
         return self.function(raw, Y)[1]
 
 
+@dataclass(frozen=True)
+class FunctionOfLabels(FunctionLoss):
+    r"""A loss of the user for two classes, or for several labels that may be true at once.
+
+    The targets are 0 and 1 `(N, K)`, one column for two classes; the probabilities are
+    :math:`\sigma(z)`.
+
+    Parameters
+    ----------
+    function : callable
+
+    Example
+    -------
+    >>> import numpy as np
+    >>> from chainrule.estimators.losses import FunctionOfLabels
+    >>> hinge = lambda raw, Y: (
+    ...     np.maximum(0, 1 - (2 * Y - 1) * raw).sum(axis=1),
+    ...     np.where((2 * Y - 1) * raw < 1, 1 - 2 * Y, 0.0),
+    ... )
+    >>> FunctionOfLabels(hinge).gradient(np.array([[0.5], [2.0]]), np.array([[1.0], [1.0]]))
+    array([[-1.],
+           [ 0.]])
+    """
+
+    task = "classification"
+    link = Sigmoid()
+    metrics = ("accuracy",)
+
+
+@dataclass(frozen=True)
+class FunctionOfClasses(FunctionLoss):
+    """A loss of the user for one of K classes: targets one-hot, probabilities by softmax.
+
+    Parameters
+    ----------
+    function : callable
+
+    Example
+    -------
+    >>> import numpy as np
+    >>> from chainrule.estimators.losses import FunctionOfClasses
+    >>> loss = FunctionOfClasses(lambda raw, Y: (((raw - Y) ** 2).sum(axis=1), 2 * (raw - Y)))
+    >>> loss.value(np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]))
+    array([2.])
+    """
+
+    task = "classification"
+    link = Softmax()
+    metrics = ("accuracy",)
+
+
 def regressor_loss(spec: Any) -> Loss:
     """Return the loss of a regressor from its parameter.
 
@@ -106,14 +167,12 @@ def classifier_loss(spec: Any, multiclass: bool) -> Loss:
     """
     if isinstance(spec, str) and spec == "log_loss":
         return SoftmaxCrossEntropy() if multiclass else BinaryCrossEntropy()
-    return _for_task(spec, "classification")
+    return _for_task(spec, "classification", FunctionOfClasses if multiclass else FunctionOfLabels)
 
 
-def _for_task(spec: Any, task: str) -> Loss:
-    if callable(spec) and not isinstance(spec, (str, Record)):
-        loss: Loss = FunctionLoss(cast(Any, spec))
-    else:
-        loss = LOSSES.make(spec)
+def _for_task(spec: Any, task: str, of_function: type[FunctionLoss] = FunctionLoss) -> Loss:
+    own = callable(spec) and not isinstance(spec, (str, Record))
+    loss: Loss = of_function(cast(Any, spec)) if own else LOSSES.make(spec)
     if loss.task != task:
         raise InvalidParameterError(
             f"the loss {loss.name} does not fit the estimator",
@@ -140,6 +199,36 @@ def constant_term(loss: Loss, Y: np.ndarray, weights: np.ndarray | None) -> floa
     if loss.over_outputs == "mean":
         terms = terms / Y.shape[1]
     return float(np.average(terms, weights=weights))
+
+
+def deviations(loss: Loss, P: np.ndarray, targets: int) -> np.ndarray:
+    r"""Return the standard deviations that a likelihood predicts, `(N, K)`.
+
+    A Gaussian has a variance of its own for each row; a Poisson count of mean :math:`\mu` has
+    :math:`\sqrt{\mu}`.
+
+    Raises
+    ------
+    UsageError
+        The loss says nothing of the spread.
+
+    Example
+    -------
+    >>> import numpy as np
+    >>> from chainrule.estimators.losses import deviations, regressor_loss
+    >>> deviations(regressor_loss("poisson"), np.array([[4.0]]), 1)
+    array([[2.]])
+    """
+    if isinstance(loss, GaussianNLL):
+        return np.sqrt(P[:, targets:])
+    if isinstance(loss, Poisson):
+        return np.sqrt(P)
+    raise UsageError(
+        "this loss predicts no standard deviation",
+        where="return_std",
+        got=f"the loss {loss.name}",
+        do='fit with loss="gaussian_nll", or with "poisson" for counts',
+    )
 
 
 _OUTPUT_NAMES = {"sigmoid": "logistic", "exponential": "exp"}

@@ -33,9 +33,8 @@ _PARAMETERS = {
     "epsilon": "epsilon",
 }
 
-
-_MEMORY = 20
-"""Steps that the solver "lbfgs" remembers: more than SciPy's 10, and lower losses for it."""
+_GAIN = 1e7 * 2.0**-52
+"""SciPy's default for the least relative gain of an iteration of "lbfgs"."""
 
 
 def choose_optimizer(estimator: Any) -> Optimizer:
@@ -63,7 +62,7 @@ def choose_optimizer(estimator: Any) -> Optimizer:
         return AdamEpsilonHat(rate, *betas, float(estimator.epsilon))
     if solver == "lbfgs":
         tolerance, evaluations = float(estimator.tol), int(estimator.max_fun)
-        return LBFGS(memory=_MEMORY, tolerance=tolerance, evaluations=evaluations)
+        return LBFGS(tolerance=tolerance, objective_tolerance=_GAIN, evaluations=evaluations)
     record = OPTIMIZERS.make(solver)
     given = {
         field: float(getattr(estimator, parameter))

@@ -27,6 +27,7 @@ from chainrule.nn.layer import LAYERS, Layer
 from chainrule.ops.affine import Affine
 from chainrule.plan.layout import Slot
 from chainrule.plan.plan import Plan
+from chainrule.registry import Record
 from chainrule.streams import Stream
 
 __all__ = ["Description", "affine_slots", "describe", "first_weights", "hidden_sizes", "needs_seed"]
@@ -78,7 +79,9 @@ def describe(estimator: Any, outputs: int) -> Description:
         There are not as many activations or dropout rates as hidden layers.
     """
     if estimator.network is not None:
-        return Description(LAYERS.make(estimator.network), {})
+        given = estimator.network
+        made = given(outputs) if callable(given) and not isinstance(given, Record) else given
+        return Description(LAYERS.make(made), {})
     sizes = hidden_sizes(estimator.hidden_layer_sizes)
     activations = [
         ACTIVATIONS.make(spec) for spec in _each(estimator.activation, len(sizes), "activation")

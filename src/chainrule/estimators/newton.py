@@ -4,18 +4,20 @@ Decisions
 ---------
 a) SciPy's defaults, with scikit-learn's three settings: `max_iter`, `max_fun`, `tol` as the limit
    of the gradient. The run is in float64 whatever the type of X, because the line search ends
-   early in float32; the weights are rounded to the type of X at the end.
+   early in float32; the weights are rounded to the type of X at the end. A network that
+   scikit-learn has goes its way to the bit (`plain_objective`).
 b) Dropout keeps the masks of one epoch, so that the objective is one fixed function.
 c) Where SciPy stops though the gradient is not small (little was gained, or the line search met a
-   kink), it starts again there with an empty memory, as often as that gains something.
+   kink), it starts again there with an empty memory, which may grow larger than the first, as often
+   as that gains something. The lowest point counts.
 d) Running moments (batch norm) move once for each accepted iteration.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -23,7 +25,7 @@ from chainrule.engine.protocol import Buffers, Clock, Rows
 from chainrule.engine.reference import ReferenceEngine
 from chainrule.training.blas import one_blas_thread
 
-__all__ = ["Minimum", "minimise"]
+__all__ = ["EngineObjective", "Minimum", "Objective", "minimise"]
 
 
 _LIMIT_REACHED = 1
@@ -52,19 +54,63 @@ class Minimum:
     message: str
 
 
-class _Objective:
-    """The objective as SciPy sees it."""
-
-    def __init__(self, engine: ReferenceEngine, rows: Rows, start: Buffers, seed: int) -> None:
-        self.engine, self.rows = engine, rows
-        self.clock = Clock(seed, 0, 0, 1)
-        self.running = self.moved = start.running
+class Objective(Protocol):
+    """What is minimised, as SciPy sees it."""
 
     def __call__(self, point: np.ndarray) -> tuple[float, np.ndarray]:
-        buffers = Buffers(point, {}, self.running, 0)
-        found = self.engine.gradient(buffers, self.rows, self.clock)
+        """Return value and gradient at a point."""
+        ...
+
+    def enter(self, flat: np.ndarray) -> np.ndarray:
+        """Return the point of a plan's flat vector of weights."""
+        ...
+
+    def leave(self, point: np.ndarray) -> np.ndarray:
+        """Return the plan's flat vector of a point."""
+        ...
+
+
+class EngineObjective:
+    """The objective over all rows, evaluated by an engine.
+
+    Parameters
+    ----------
+    engine : ReferenceEngine
+        In float64.
+    rows : Rows
+    running : (R,) array
+        Running moments at the start.
+    seed : int
+        Of noise.
+    constant : float
+        Added to the value.
+    """
+
+    def __init__(
+        self,
+        engine: ReferenceEngine,
+        rows: Rows,
+        running: np.ndarray,
+        seed: int,
+        constant: float = 0.0,
+    ) -> None:
+        self.engine, self.rows, self.constant = engine, rows, constant
+        self.clock = Clock(seed, 0, 0, 1)
+        self.running = self.moved = running
+
+    def __call__(self, point: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return value and gradient at a point."""
+        found = self.engine.gradient(Buffers(point, {}, self.running, 0), self.rows, self.clock)
         self.moved = found.running
-        return float(found.objective), found.gradient
+        return float(found.objective) + self.constant, found.gradient
+
+    def enter(self, flat: np.ndarray) -> np.ndarray:
+        """Return the vector as it is."""
+        return flat
+
+    def leave(self, point: np.ndarray) -> np.ndarray:
+        """Return the point as it is."""
+        return point
 
 
 class _Search:
@@ -72,19 +118,20 @@ class _Search:
 
     def __init__(
         self,
-        objective: _Objective,
+        objective: Objective,
         start: Buffers,
         accepted: Callable[[Buffers, float], bool],
     ) -> None:
         self.objective, self.accepted = objective, accepted
-        self.point = start.weights.astype(np.float64)
+        self.point = objective.enter(start.weights.astype(np.float64))
+        self.running = start.running
         self.value = np.inf
         self.step = start.step
         self.iterations = self.evaluations = 0
         self.ended = self.converged = False
         self.message = ""
 
-    def run(self, options: dict[str, float | int]) -> float:
+    def run(self, options: Mapping[str, float | int]) -> float:
         """Run until SciPy stops; return by how much the objective fell."""
         from scipy.optimize import minimize
 
@@ -101,7 +148,8 @@ class _Search:
             options={**options, **limits},
         )
         gain = self.value - float(found.fun)
-        self.point, self.value = np.array(found.x), float(found.fun)
+        if not gain <= 0:  # also where a number is not finite
+            self.point, self.value = np.array(found.x), float(found.fun)
         self.iterations += int(found.nit)
         self.evaluations += int(found.nfev)
         used_up = found.status == _LIMIT_REACHED
@@ -114,42 +162,44 @@ class _Search:
 
     def _callback(self, intermediate_result: Any) -> None:
         self.step += 1
-        self.objective.running = self.objective.moved
-        buffers = Buffers(intermediate_result.x.copy(), {}, self.objective.running, self.step)
+        if isinstance(self.objective, EngineObjective):
+            self.running = self.objective.running = self.objective.moved
+        weights = np.array(self.objective.leave(intermediate_result.x))
+        buffers = Buffers(weights, {}, self.running, self.step)
         if not self.accepted(buffers, float(intermediate_result.fun)):
             self.ended = True
             raise StopIteration
 
+    def found(self) -> Minimum:
+        """Return where the search stands."""
+        weights = np.array(self.objective.leave(self.point))
+        buffers = Buffers(weights, {}, self.running, self.step)
+        return Minimum(buffers, self.value, self.iterations, self.converged, self.message)
+
 
 def minimise(
-    engine: ReferenceEngine,
-    rows: Rows,
+    objective: Objective,
     start: Buffers,
-    seed: int,
-    options: dict[str, float | int],
+    options: Mapping[str, float | int],
+    later: Mapping[str, float | int],
     accepted: Callable[[Buffers, float], bool],
 ) -> Minimum:
-    """Minimise the objective over all rows.
+    """Minimise an objective.
 
     Parameters
     ----------
-    engine : ReferenceEngine
-        In float64.
-    rows : Rows
+    objective : Objective
     start : Buffers
-    seed : int
-        Of noise.
     options : dict
-        SciPy's.
+        SciPy's, for the first run.
+    later : dict
+        SciPy's, for starts from where the run before stopped; limits count from the beginning.
     accepted : callable
         Told of each accepted iteration and its objective; returning False ends the run.
     """
-    objective = _Objective(engine, rows, start, seed)
     search = _Search(objective, start, accepted)
     with one_blas_thread():
-        while not search.ended:
-            gain = search.run(options)
-            if not gain > options["ftol"] * max(1.0, abs(search.value)):
-                break
-    buffers = Buffers(search.point, {}, objective.running, search.step)
-    return Minimum(buffers, search.value, search.iterations, search.converged, search.message)
+        gain = search.run(options)
+        while not search.ended and gain > options["ftol"] * max(1.0, abs(search.value)):
+            gain = search.run(later)
+    return search.found()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +40,16 @@ from chainrule.maths.schedule import SCHEDULES
 from chainrule.nn.layer import LAYERS
 from chainrule.registry import Record, Registry, suggest
 
-__all__ = ["RULES", "Callback", "Infinity", "check", "deep_fields", "store", "with_fields"]
+__all__ = [
+    "RULES",
+    "Callback",
+    "FilePath",
+    "Infinity",
+    "check",
+    "deep_fields",
+    "store",
+    "with_fields",
+]
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,23 @@ class Callback:
     def bad_values(self) -> Sequence[object]:
         """Return values that are refused."""
         return [0, "a word"]
+
+
+@dataclass(frozen=True)
+class FilePath:
+    """A path to a file."""
+
+    def accepts(self, value: object) -> bool:
+        """Say whether the value is a path: a word or a `pathlib.Path`."""
+        return isinstance(value, (str, os.PathLike)) and bool(str(value))
+
+    def describe(self) -> str:
+        """Read the rule."""
+        return "a path"
+
+    def bad_values(self) -> Sequence[object]:
+        """Return values that are refused."""
+        return [0, "", b"path"]
 
 
 _SHARE = Real(0, 1, closed="left")
@@ -114,6 +141,9 @@ RULES: dict[str, Rule] = {
     "scoring": AnyOf(NoneValue(), Text(), Callback()),
     "on_event": AnyOf(NoneValue(), Callback()),
     "max_time": AnyOf(NoneValue(), Real(0, closed="neither")),
+    "checkpoint": AnyOf(NoneValue(), FilePath()),
+    "checkpoint_every": Integer(1),
+    "resume": AnyOf(NoneValue(), FilePath()),
     "dtype": OneOf(("auto", "float32", "float64")),
 }
 """Rule of each parameter that has one; the others are checked where they are understood."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,18 +11,16 @@ from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
-from chainrule.errors import UsageError
 from chainrule.estimators.base import BasePerceptron
 from chainrule.estimators.intake import Validation
 from chainrule.estimators.judge import coefficient_of_determination
-from chainrule.estimators.losses import regressor_loss
+from chainrule.estimators.losses import deviations, regressor_loss
 from chainrule.estimators.method import is_stepwise
 from chainrule.estimators.parameters import store
 from chainrule.maths.activation import Activation
 from chainrule.maths.clipping import Clipping
 from chainrule.maths.initialiser import Initialiser
 from chainrule.maths.loss import Loss
-from chainrule.maths.losses_likelihood import GaussianNLL
 from chainrule.maths.optimizer import Optimizer
 from chainrule.maths.penalty import Penalty
 from chainrule.maths.schedule import Schedule
@@ -112,9 +111,10 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
         Add each hidden layer's input to its output, projected where the widths differ.
     initialiser : Initialiser or str, optional
         First weights; by default scikit-learn's, or the activation's own where it has none.
-    network : Layer, optional
+    network : Layer, or function that returns one, optional
         The whole network, in place of everything that describes one above. Its last width must be
-        what the loss needs: one for two classes, else the number of classes or outputs.
+        what the loss needs: one for two classes, else the number of classes or outputs. A function
+        is told that width: `lambda width: nn.Sequential(nn.Dense(9, "silu"), nn.Dense(width))`.
     scoring : str or callable, optional
         Score of the validation rows: "loss", a scorer of scikit-learn, or
         `scorer(estimator, X, y)`. By default R^2.
@@ -122,6 +122,12 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
         Seconds after which training ends, within an epoch too.
     on_event : function, optional
         Told of the course: `chainrule.training.events`. What it raises ends training.
+    checkpoint : path, optional
+        File that holds the state after every `checkpoint_every` epochs, and at the end.
+    checkpoint_every : int
+    resume : path, optional
+        Checkpoint to go on from, with the same parameters and data, to the same bits. New ones
+        replace it, unless `checkpoint` names another file.
     dtype : {"auto", "float32", "float64"}
         "auto" is the type of X.
 
@@ -144,6 +150,8 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
     n_features_in_ : int
     feature_names_in_ : array of str
         Only if X has names.
+    encoder_ : chainrule.tabular.Encoder or None
+        Rules that make numbers of a data frame which holds more than numbers.
     n_iter_ : int
         Epochs of the last call.
     n_layers_, n_outputs_ : int
@@ -213,10 +221,13 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
         normalization: str | None = None,
         residual: bool = False,
         initialiser: Initialiser | str | None = None,
-        network: Layer | str | None = None,
+        network: Layer | str | Callable[[int], Layer] | None = None,
         scoring: str | Callable[..., float] | None = None,
         max_time: float | None = None,
         on_event: Listener | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: int = 1,
+        resume: str | os.PathLike[str] | None = None,
         dtype: str = "auto",
     ) -> None:
         store(self, locals())
@@ -275,7 +286,8 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
         ----------
         X : array-like or sparse matrix, (N, d)
         return_std : bool
-            Also return the standard deviations, which a likelihood loss ("gaussian_nll") predicts.
+            Also return the standard deviations, which a likelihood ("gaussian_nll", "poisson")
+            predicts.
 
         Returns
         -------
@@ -287,17 +299,11 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
             `return_std` with a loss that predicts no spread.
         """
         raw = self._raw(X)
-        loss, width = self._plan.loss, self._plan.targets
-        if return_std and not isinstance(loss, GaussianNLL):
-            raise UsageError(
-                "this loss predicts no standard deviation",
-                where="return_std",
-                got=f"the loss {loss.name}",
-                do='fit with loss="gaussian_nll"',
-            )
-        P = loss.predict(raw)
-        means = _narrowed(P[:, :width])
-        return (means, _narrowed(np.sqrt(P[:, width:]))) if return_std else means
+        P = self._plan.loss.predict(raw)
+        means = _narrowed(P[:, : self._plan.targets])
+        if not return_std:
+            return means
+        return means, _narrowed(deviations(self._plan.loss, P, self._plan.targets))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
