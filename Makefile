@@ -19,7 +19,8 @@ need = python=$$(tools/find-python "$(PYTHON)") && \
 	"$$python" tools/environment.py $(1) --venv "$(VENV)" \
 	$(if $(PYTHON),--exact) $(if $(CONSTRAINT),--constraint "$(CONSTRAINT)") $(2)
 
-.PHONY: help setup demo test test-oldest lint format gradcheck bench docs clean
+.PHONY: help setup demo test test-oldest browser lint format gradcheck bench docs clean
+.PHONY: sanitize conformance fuzz kill contract prove-trace prove-marker prove-doctor prove-memory
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +40,10 @@ test:  ## run all tests, with warnings as errors
 test-oldest:  ## run all tests with the oldest dependencies that are allowed
 	@$(MAKE) test VENV=.venv-oldest CONSTRAINT=tools/oldest.txt
 
+browser:  ## test the page of a trace in Chromium (CHAINRULE_BROWSER=/path/to/it)
+	@$(call need,cli test)
+	@CHAINRULE_BROWSER=$${CHAINRULE_BROWSER:-1} $(run) pytest tests/browser $(ARGS)
+
 lint:  ## check form, types, spelling and the direction of imports
 	@$(call need,cli dev)
 	@failed=; \
@@ -57,6 +62,46 @@ format:  ## rewrite the sources in the one form
 gradcheck:  ## check every gradient against the derivative of the reported loss
 	@$(call need,cli)
 	@$(run) chainrule gradcheck $(ARGS)
+
+conformance:  ## compare 2,000 generated plans on both engines, on each instruction set
+	@$(call need,cli test)
+	@for isa in $$("$(VENV)/bin/python" -c 'import chainrule.engine as e; print(*e.info()["instruction_sets"])'); do \
+		echo "$$isa" >&2; \
+		CHAINRULE_ISA=$$isa CHAINRULE_EXAMPLES=2000 $(run) pytest -n $(WORKERS) \
+			tests/native/test_conformance.py $(ARGS) || exit 1; \
+	done
+
+sanitize:  ## run the engine's tests under the address, undefined-behaviour and thread sanitizers
+	@$(call need,cli test)
+	@"$(VENV)/bin/python" tools/sanitize.py $(ARGS)
+
+fuzz:  ## read 100,000 damaged model files
+	@$(call need,cli test)
+	@$(run) tools.fuzz_models $(ARGS)
+
+kill:  ## kill 300 runs at random moments and resume them
+	@$(call need,cli test)
+	@$(run) tools.kill_runs $(ARGS)
+
+contract:  ## run scikit-learn's check_estimator over many configurations
+	@$(call need,cli test)
+	@$(run) tools.check_estimators $(ARGS)
+
+prove-trace:  ## trace 200 random networks and run every printed formula again
+	@$(call need,cli)
+	@$(run) chainrule trace --random 200 --check $(ARGS)
+
+prove-marker:  ## mark right and wrong solutions that the marker has not seen
+	@$(call need,cli test)
+	@$(run) tools.proof_marker $(ARGS)
+
+prove-doctor:  ## diagnose broken and healthy runs that the rules have not seen
+	@$(call need,cli test)
+	@$(run) tools.proof_doctor $(ARGS)
+
+prove-memory:  ## train on a table ten times the memory that is allowed (14 minutes, 3 GB of disk)
+	@$(call need,cli test)
+	@$(run) benchmarks.larger_than_memory --memory 128MB --times 10 $(ARGS)
 
 bench: VENV = .venv-bench
 bench:  ## time Chainrule and its peers on the same work, in an environment of their own
