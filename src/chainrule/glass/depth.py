@@ -129,6 +129,7 @@ def depth_experiment(
     width: int = 64,
     rows: int = 64,
     seeds: int = 2,
+    first_seed: int = 0,
 ) -> DepthReport:
     r"""Measure what is left of a gradient after many layers.
 
@@ -136,7 +137,7 @@ def depth_experiment(
         \frac{\|dX\|}{\|dH^{(L)}\|}, \qquad \prod_{l=1}^{L} \sqrt{\overline{f'(Z^{(l)})^2}}
 
     with :math:`L` = each of `depths`, :math:`f` = each of `activations`, `width` units a layer and
-    `rows` rows of normal inputs.
+    `rows` rows of normal inputs. The numbers are means over `seeds` seeds from `first_seed` on.
 
     Raises
     ------
@@ -154,6 +155,7 @@ def depth_experiment(
     [False, True]
     """
     counts = {"depths": tuple(depths), "width": width, "rows": rows, "seeds": seeds}
+    counts["first_seed"] = first_seed
     check_parameters(_RULES, counts, "depth_experiment.{}".format)
     for scheme in schemes:
         if scheme not in SCHEMES:
@@ -163,7 +165,7 @@ def depth_experiment(
                 do=suggest(scheme, SCHEMES),
             )
     points = [
-        _point(activation, scheme, depth, width, rows, seeds)
+        _point(activation, scheme, depth, width, rows, range(first_seed, first_seed + seeds))
         for activation in activations
         for scheme in schemes
         for depth in depths
@@ -176,11 +178,12 @@ _RULES = {
     "width": Integer(1),
     "rows": Integer(2),
     "seeds": Integer(1),
+    "first_seed": Integer(),
 }
 
 
 def _point(
-    activation: str, scheme: str, depth: int, width: int, rows: int, seeds: int
+    activation: str, scheme: str, depth: int, width: int, rows: int, seeds: Sequence[int]
 ) -> DepthPoint:
     gradients: list[float] = []
     slopes: list[float] = []
@@ -188,7 +191,7 @@ def _point(
     plan = make_plan(Sequential(*layers), (width,), "squared_error", width)
     engine = ReferenceEngine(plan, "float64")
     function = ACTIVATIONS.make(activation)
-    for seed in range(seeds):
+    for seed in seeds:
         X = Stream(seed, "depth:X").normal((rows, width))
         Y = Stream(seed, "depth:Y").normal((rows, width))
         buffers = Buffers(plan.initial_weights(seed), {}, plan.initial_running())
