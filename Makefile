@@ -20,7 +20,7 @@ need = python=$$(tools/find-python "$(PYTHON)") && \
 	$(if $(PYTHON),--exact) $(if $(CONSTRAINT),--constraint "$(CONSTRAINT)") $(2)
 
 .PHONY: help setup demo test test-oldest browser lint format gradcheck bench docs clean
-.PHONY: sanitize conformance fuzz kill contract prove-trace prove-marker prove-doctor prove-memory
+.PHONY: sanitize conformance fuzz kill contract prove-trace prove-marker prove-doctor prove-recipes prove-memory
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -83,6 +83,14 @@ kill:  ## kill 300 runs at random moments and resume them
 	@$(call need,cli test)
 	@$(run) tools.kill_runs $(ARGS)
 
+kill-sweeps:  ## kill 20 sweeps at random moments and let them go on
+	@$(call need,cli test)
+	@$(run) tools.kill_sweeps $(ARGS)
+
+bench-sweep:  ## time the sweep of batch and rate on digits beside scikit-learn's grid search
+	@$(call need,cli test)
+	@$(run) benchmarks.sweep_digits $(ARGS)
+
 contract:  ## run scikit-learn's check_estimator over many configurations
 	@$(call need,cli test)
 	@$(run) tools.check_estimators $(ARGS)
@@ -98,6 +106,10 @@ prove-marker:  ## mark right and wrong solutions that the marker has not seen
 prove-doctor:  ## diagnose broken and healthy runs that the rules have not seen
 	@$(call need,cli test)
 	@$(run) tools.proof_doctor $(ARGS)
+
+prove-recipes:  ## do the course's experiments whole, from three groups of seeds, and the rate finder
+	@$(call need,cli test)
+	@$(run) tools.proof_recipes $(ARGS)
 
 prove-memory:  ## train on a table ten times the memory that is allowed (14 minutes, 3 GB of disk)
 	@$(call need,cli test)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from chainrule.estimators import MLPClassifier as MLPClassifier
     from chainrule.estimators import MLPRegressor as MLPRegressor
     from chainrule.experiments.compare import compare as compare
+    from chainrule.experiments.lr_find import lr_find as lr_find
+    from chainrule.experiments.recipes import lab_notes as lab_notes
     from chainrule.experiments.sweep import sweep as sweep
     from chainrule.glass import gradcheck as gradcheck
     from chainrule.glass.doctor import diagnose as diagnose
@@ -45,7 +47,9 @@ _HOMES = {
     "compare": "chainrule.experiments.compare",
     "diagnose": "chainrule.glass.doctor",
     "gradcheck": "chainrule.glass",
+    "lab_notes": "chainrule.experiments.recipes",
     "load": "chainrule.api",
+    "lr_find": "chainrule.experiments.lr_find",
     "mark": "chainrule.glass.marker",
     "read_images": "chainrule.images",
     "trace": "chainrule.glass.trace",
@@ -73,7 +77,9 @@ __all__ = [
     "diagnose",
     "errors",
     "gradcheck",
+    "lab_notes",
     "load",
+    "lr_find",
     "mark",
     "nn",
     "read_images",

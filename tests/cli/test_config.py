@@ -141,6 +141,6 @@ def test_the_help_of_train_is_in_sections(capsys: pytest.CaptureFixture[str]) ->
     assert main(["train", "--help"]) == 0
     out = capsys.readouterr().out
     heads = [line for line in out.splitlines() if line.endswith(":") and line[:1] != " "]
-    assert heads == ["Table:", "Network:", "Training:", "Files:", "Others:"]
+    assert heads == ["Table:", "Pictures:", "Network:", "Training:", "Files:", "Others:"]
     options = [max(p.opts, key=len) for p in train.command.params if p.name != "data"]
     assert [option for option in options if f"{option} " not in out] == []

@@ -71,7 +71,7 @@ def test_a_model_on_rows_of_a_table(commands: Commands, table: str) -> None:
     words = ("--target", target, "--epochs", 2, "--hidden", "4", "--out", "model.safetensors")
     trained = commands.run("train", "table.csv", *words)
     assert trained.code == 0, trained.err
-    words = ("--data", "table.csv", "--rows", "1,5,8", "--check", "--json")
+    words = ("table.csv", "--rows", "1,5,8", "--check", "--json")
     document = commands.run("trace", "model.safetensors", *words).document()
     assert document["proof"]["passed"]
     assert document["summary"]["rows"] == 3
@@ -112,6 +112,8 @@ def test_the_files(commands: Commands) -> None:
         (("--example", "mazur", "--html", "step.pdf"), "does not write .pdf"),
         (("--example", "mazur", "--digits", "0"), "--digits"),
         (("model.safetensors", "--data", "table.csv"), "no such model file"),
+        (("model.safetensors", "table.csv"), "no such model file"),
+        (("model.safetensors", "table.csv", "--data", "table.csv"), "stated twice"),
     ],
 )
 def test_what_it_refuses(commands: Commands, words: tuple[str, ...], said: str) -> None:

@@ -56,11 +56,10 @@ class Size(_SizeType):
         if isinstance(value, tuple):
             return value[0], value[1]
         words = str(value).lower().replace(",", "x").split("x")
-        if len(words) == 2 and all(word.strip().isdecimal() for word in words):
-            width, height = (int(word) for word in words)
-            if 1 <= width <= 4096 and 1 <= height <= 4096:
-                return width, height
-        self.fail(f"{value!r} is no size such as 28x28, each side from 1 to 4096", param, ctx)
+        sides = [int(word) for word in words if word.strip().isdecimal()]
+        if len(words) != 2 or len(sides) != 2 or not all(1 <= side <= 4096 for side in sides):
+            self.fail(f"{value!r} is no size such as 28x28, each side from 1 to 4096", param, ctx)
+        return sides[0], sides[1]
 
 
 def _parsed(text: str) -> Augmentation | None:

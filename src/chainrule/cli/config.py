@@ -21,7 +21,7 @@ from typing import Any
 
 import click
 
-from chainrule.cli.options import PATH
+from chainrule.cli.options import PATH, listed
 from chainrule.errors import MissingExtraError, UnknownNameError, UsageError
 
 __all__ = ["config_option", "parsed", "read_config", "toml_text"]
@@ -121,7 +121,7 @@ def _value(ctx: click.Context, param: click.Parameter, key: str, value: Any, whe
     if flag and isinstance(value, bool):
         return value
     if isinstance(value, list):
-        value = ",".join(str(part) for part in value) or "none"
+        value = listed(value) or "none"
     if flag or isinstance(value, (bool, Mapping)) or not isinstance(value, (str, int, float)):
         raise UsageError(
             f"{key}: the value is of a wrong kind",

@@ -56,12 +56,15 @@ def command(ctx: click.Context, model: Path, data: Path | None, as_json: bool) -
 def _require_recording(model: Model, path: Path) -> None:
     from chainrule.errors import UsageError
 
-    if "recording" not in model.record:
-        raise UsageError(
-            "the training of this model was not recorded",
-            where=str(path),
-            do="pass the table of the training as DATA, to have it done again and watched",
-        )
+    if "recording" in model.record:
+        return
+    table = model.record.get("table")
+    again = f"pass its table, to have it done again and watched: chainrule doctor {path} {table}"
+    raise UsageError(
+        "the training of this model was not recorded",
+        where=str(path),
+        do=again if isinstance(table, str) else "train with cr.train(..., record=True)",
+    )
 
 
 def _watched(model: Model, path: Path, data: Path, screen: Screen) -> tuple[Recording, bool]:

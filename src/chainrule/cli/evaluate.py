@@ -31,9 +31,11 @@ def command(
     as_json: bool,
     **dialect: Any,
 ) -> None:
-    """Score a model on a table, beside a guess that ignores the inputs."""
+    """Score a model on a table, or on pictures, beside a guess that ignores the inputs."""
     from chainrule.cli.evaluation import evaluate
     from chainrule.cli.job import PAGES, require_ending, require_outputs
+    from chainrule.cli.model_file import load_model
+    from chainrule.cli.pictures import code_of
     from chainrule.cli.screen import Screen
     from chainrule.cli.words import bytes_text
     from chainrule.files import atomic_write
@@ -41,6 +43,12 @@ def command(
 
     require_outputs({"MODEL": model, "DATA": data}, {"--report": report}, force)
     require_ending("--report", report, PAGES)
+    loaded = load_model(model)
+    if (code := code_of(loaded)) is not None:
+        from chainrule.cli.pictures_use import evaluate_pictures
+
+        evaluate_pictures(loaded, code, model, data, report, as_json)
+        return
     screen = Screen(as_json)
     result = evaluate(model, data, drop_missing_target, Dialect(**dialect))
     result.show(screen)

@@ -21,10 +21,14 @@ VERBS = {
     "trace": "Show every number of one training step, with its formula.",
     "sweep": "Train a network for every setting of some options, and rank them.",
     "compare": "Say whether a few settings differ, over the same splits and seeds.",
+    "lab-notes": "Do one of the course's experiments, and judge its claims by the numbers.",
+    "lr-find": "Suggest a learning rate, from a short run whose rate rises.",
     "doctor": "Say what is wrong with a training run, and what to change.",
     "depth": "Draw what is left of a gradient after 2 to 50 layers.",
     "gradcheck": "Check every gradient against the derivative of the loss.",
     "mark": "Mark a learner's own backpropagation: which mistake, and where.",
+    "methods": "Compare naive Bayes, a decision tree and a network on real tables.",
+    "data": "Fetch public data that is not in the package: MNIST.",
     "list": "List the activations, losses, optimizers and their like.",
     "completion": "Print the script that completes words in bash, zsh or fish.",
 }
@@ -40,7 +44,7 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        return importlib.import_module(f"chainrule.cli.{cmd_name}").command
+        return importlib.import_module(f"chainrule.cli.{cmd_name.replace('-', '_')}").command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):

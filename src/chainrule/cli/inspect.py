@@ -85,23 +85,26 @@ def _show_config(model: Any, path: Path, as_json: bool) -> None:
             where=str(path),
             expected="a model of chainrule train",
         )
-    table = model.record.get("table")
+    table = model.record.get("table", model.record.get("pictures"))
     options = ({"data": table} if isinstance(table, str) else {}) | settings
     screen = Screen(data_on_stdout=True)
     if as_json:
         screen.json(options)
     else:
-        comment = "chainrule train --config run.toml repeats the run, beside its table."
+        comment = "chainrule train --config run.toml repeats the run, beside its data."
         screen.data(toml_text(options, comment))
 
 
 def _facts(model: Any) -> dict[str, str]:
     from chainrule.cli.words import amount
+    from chainrule.images import PixelCode
 
     facts = {"loss": model.loss.name, "optimizer": model.plan.optimizer.name}
     if model.classes:
         facts["classes"] = ", ".join(str(label) for label in model.classes)
-    if model.encoder is not None:
+    if PixelCode.describes(model.encoder):
+        facts["from"] = f"pictures of {PixelCode.from_document(model.encoder).words}"
+    elif model.encoder is not None:
         from chainrule.tabular import Encoder
 
         encoder = Encoder.from_document(model.encoder)
@@ -109,8 +112,9 @@ def _facts(model: Any) -> dict[str, str]:
         facts["from"] = ", ".join(f"{name} ({kind})" for name, kind in encoder.expects().items())
         facts["features"] = f"{len(encoder.features):,}"
     record = model.record
-    if isinstance(record.get("table"), str):
-        facts["trained on"] = record["table"]
+    source = record.get("table", record.get("pictures"))
+    if isinstance(source, str):
+        facts["trained on"] = source
     if isinstance(record.get("epochs"), int):
         facts["epochs"] = f"{record['epochs']} ({record.get('stop_reason')})"
     scores = record.get("scores")

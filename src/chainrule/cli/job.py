@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -18,6 +19,7 @@ __all__ = [
     "beside",
     "job_of",
     "require_ending",
+    "require_fitting",
     "require_outputs",
     "settings_document",
     "settings_of",
@@ -29,8 +31,11 @@ HISTORIES = (".csv", ".json")
 CARDS = (".md", ".markdown", ".txt")
 STANDARD_INPUT = "-"
 _OF_TABLES = (
-    *("target", "drop_missing_target", "delimiter", "encoding", "decimal", "memory", "card"),
+    *("target", "ignore", "drop_missing_target", "delimiter", "encoding", "decimal"),
+    *("memory", "card"),
 )
+_QUICKLY_READ = 20_000_000
+"""Bytes of a table that is read for a message."""
 _EVERY = 10
 """Epochs between two saves of a checkpoint that nobody asked for."""
 
@@ -120,6 +125,8 @@ class Job:
         inputs = {"DATA": self.data}
         others = inputs | {name: path for name, path in outputs.results().items() if path}
         own = outputs.resume is not None and _same(outputs.checkpoint, outputs.resume)
+        if not outputs.keep:  # it lies beside the model, and the model is what was named
+            require_writable(outputs.model, overwrite=True)
         try:
             require_outputs(others, {"--checkpoint": outputs.checkpoint}, force or own)
         except OutputExistsError as error:
@@ -181,17 +188,36 @@ def require_fitting(params: Mapping[str, Any]) -> bool:
 
     if not is_image_source(params["data"]):
         if params.get("target") is None:
-            raise UsageError("missing option '--target'", do="see: chainrule train --help")
+            raise _no_target(params)
         if params.get("image_size") is not None:
             raise UsageError("--image-size is for pictures", where="--image-size")
         return False
     for name in _OF_TABLES:
         if params.get(name):
             option = "--" + name.replace("_", "-")
-            raise UsageError(f"{option} is for tables, and the data are pictures", where=option)
+            what = "is a folder, which means" if params["data"].is_dir() else "means"
+            raise UsageError(f"{option} is for tables, and DATA {what} pictures", where=option)
     if params.get("task") == "regression":
         raise UsageError("pictures are learned by class", where="--task", got="regression")
     return True
+
+
+def _no_target(params: Mapping[str, Any]) -> UsageError:
+    """Return the error for a table whose target is not named, with the columns to choose from."""
+    error = UsageError("missing option '--target'", do="see: chainrule train --help")
+    data: Path = params["data"]
+    # A table of any length is read wholly for its names, so a long one goes without them.
+    if str(data) != STANDARD_INPUT and data.is_file() and data.stat().st_size <= _QUICKLY_READ:
+        from chainrule.tabular import read_table
+        from chainrule.tabular.dialect import Dialect
+
+        stated = [params.get(name) for name in ("delimiter", "encoding", "decimal")]
+        names = list(read_table(data, dialect=Dialect(stated[0], stated[1], stated[2])).names)
+        error.where = str(data)
+        more = f", ... ({len(names)} in all)" if len(names) > 20 else ""
+        error.expected = f"the column to predict, one of {', '.join(names[:20])}{more}"
+        error.do = f"name it, such as --target {shlex.quote(names[-1])}"
+    return error
 
 
 def _require_no_pages(params: Mapping[str, Any]) -> None:
@@ -217,8 +243,9 @@ def beside(model: Path, ending: str) -> Path:
 
 def settings_of(params: Mapping[str, Any]) -> Settings:
     """Return the settings among the parameters of `train`."""
-    told = {field.name: params[field.name] for field in fields(Settings)}
-    return Settings(**{**told, "target": told["target"] or ""})
+    told: dict[str, Any] = {field.name: params[field.name] for field in fields(Settings)}
+    told["target"] = told["target"] or ""
+    return Settings(**told)
 
 
 def settings_document(settings: Settings) -> dict[str, Any]:
@@ -227,7 +254,7 @@ def settings_document(settings: Settings) -> dict[str, Any]:
     return {
         name: list(value) or "none" if isinstance(value, tuple) else value
         for name, value in named.items()
-        if value is not None
+        if value is not None and value != ""
     }
 
 

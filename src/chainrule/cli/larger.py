@@ -120,6 +120,7 @@ def _streamed(job: Job, screen: Screen) -> StreamedTable:
         drop_missing_target=settings.drop_missing_target,
         dialect=settings.dialect(),
         told=told,
+        ignore=settings.ignore,
     )
     told.end()
     return table

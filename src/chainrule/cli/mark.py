@@ -77,7 +77,8 @@ def _show(screen: Any, verdict: Any) -> None:
         screen.done("every tensor is right")
     else:
         wrong = sum(tensor.status != "right" for tensor in verdict.tensors)
-        screen.failure("not right yet", f"{wrong} of {len(verdict.tensors)} tensors are off")
+        off = f"{wrong} of {len(verdict.tensors)} tensors are off"
+        screen.failure("not right yet", off if verdict.tensors else "no tensor was computed")
     screen.gap()
 
 

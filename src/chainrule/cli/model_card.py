@@ -7,6 +7,7 @@ from chainrule.cli.config import toml_text
 from chainrule.cli.findings import Findings
 from chainrule.cli.job import settings_document
 from chainrule.cli.outcome import score_heads, score_rows
+from chainrule.cli.rivals import rivals
 from chainrule.cli.understood import COLUMN_HEADS, COLUMN_RIGHT, column_rows
 from chainrule.cli.words import count, readable
 from chainrule.report.markdown import bullets, code_block, plain, table
@@ -99,18 +100,16 @@ def _limits(found: Findings) -> list[str]:
     if gaps:
         listed = ", ".join(gaps[:5]) + (", ..." if len(gaps) > 5 else "")
         limits.append(
-            f"Missing cells ({listed}) are a level of their own, or the mean with a sign beside it."
+            f"Missing cells ({listed}) are a level of their own, or the mean with a feature that "
+            "marks them."
         )
     classes = found.encoder.target.classes
     if classes is not None:
         limits.append("It knows its classes alone, and gives every row one of them.")
     else:
         limits.append("Outside the range of the training rows its numbers are extrapolations.")
-    scores = found.scores
-    if scores is not None and scores.linear is not None:
-        name, value = next(iter(scores.model.items()))
-        if value <= scores.linear[name]:
-            limits.append(f"By {name}, {scores.linear_name} is as good: prefer it, it is simpler.")
+    if found.scores is not None:
+        limits += [f"{text[:1].upper()}{text[1:]}." for text in rivals(found.scores)]
     return limits
 
 

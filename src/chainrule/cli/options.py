@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -11,6 +11,7 @@ import click
 
 __all__ = [
     "PATH",
+    "Columns",
     "Finite",
     "InSections",
     "Member",
@@ -19,6 +20,7 @@ __all__ = [
     "dialect_options",
     "force_option",
     "json_option",
+    "listed",
     "registry",
 ]
 
@@ -27,8 +29,9 @@ CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 if TYPE_CHECKING:
     _NameType = click.ParamType[str]
     _WidthsType = click.ParamType[tuple[int, ...]]
+    _ColumnsType = click.ParamType[tuple[str, ...]]
 else:  # older versions of click know no type arguments
-    _NameType = _WidthsType = click.ParamType
+    _NameType = _WidthsType = _ColumnsType = click.ParamType
 
 WIDEST = 2**31 - 1
 """The most units of one layer. Memory ends long before."""
@@ -124,7 +127,8 @@ class InSections(click.Command):
             rows = [
                 row
                 for param in self.get_params(ctx)
-                if homes.get(str(param.name), last) == head
+                if isinstance(param, click.Option)
+                and homes.get(str(param.name), last) == head
                 and (row := param.get_help_record(ctx)) is not None
             ]
             with formatter.section(head):
@@ -135,6 +139,10 @@ class Finite(click.FloatRange):
     """A range of numbers that leaves out nan and inf, which compare as inside of many ranges."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            float(value)
+        except (TypeError, ValueError):
+            self.fail(f"{value!r} is not a number", param, ctx)
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a finite number", param, ctx)
@@ -165,3 +173,38 @@ class Widths(_WidthsType):
         if min(widths) < 1:
             self.fail(f"{value!r} is not a list of widths such as 64,32, nor none", param, ctx)
         return widths
+
+
+class Columns(_ColumnsType):
+    """Names of columns between commas, one with a comma in double quotes; or `none`."""
+
+    name = "columns"
+
+    def get_metavar(self, *_: Any, **__: Any) -> str:
+        return "COLUMNS"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        import csv
+
+        words = next(csv.reader([str(value)], skipinitialspace=True), [])
+        names = tuple(dict.fromkeys(word.strip() for word in words if word.strip()))
+        return () if names == ("none",) else names
+
+
+def listed(parts: Sequence[object]) -> str:
+    """Return a list as an option takes it: commas between, double quotes where one is inside.
+
+    Example
+    -------
+    >>> listed([64, 32]), listed(["a, b", "c"])
+    ('64,32', '"a, b",c')
+    """
+    words = [str(part) for part in parts]
+    return ",".join(
+        '"' + word.replace('"', '""') + '"' if "," in word or '"' in word else word
+        for word in words
+    )

@@ -14,7 +14,16 @@ from chainrule.cli.words import amount, count, duration
 from chainrule.storage import Model
 from chainrule.storage.document import plain
 
-__all__ = ["NAMES", "Outcome", "ended", "score_heads", "score_rows", "score_text", "summary"]
+__all__ = [
+    "NAMES",
+    "Outcome",
+    "ended",
+    "ended_rows",
+    "score_heads",
+    "score_rows",
+    "score_text",
+    "summary",
+]
 
 REASONS = {
     "patience": "no improvement any more",
@@ -64,7 +73,15 @@ class Outcome:
 
 def ended(outcome: Outcome, curve: Callable[[Sequence[float]], str]) -> dict[str, str]:
     """Return how the run ended and how the loss fell; `curve` draws numbers as text."""
-    rows, record = outcome.history, outcome.model.record
+    return ended_rows(outcome.history, outcome.model.record, curve)
+
+
+def ended_rows(
+    rows: Sequence[Mapping[str, Any]],
+    record: Mapping[str, Any],
+    curve: Callable[[Sequence[float]], str],
+) -> dict[str, str]:
+    """Return the same from the rows of a history and a model's record."""
     words = count(record["epochs"], "epoch")
     if all("seconds" in row for row in rows):
         words += f" in {duration(sum(row['seconds'] for row in rows))}"

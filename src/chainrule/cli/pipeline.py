@@ -29,6 +29,7 @@ from chainrule.storage import Model
 from chainrule.tabular import Encoder, Table, predict_table, split_rows
 from chainrule.tabular.dialect import Dialect
 from chainrule.tabular.split import Split
+from chainrule.tabular.table import require_ignored
 from chainrule.tabular.target import TargetCode, Task, drop_missing_target, require_target
 from chainrule.training import Stopping
 
@@ -82,6 +83,7 @@ class Settings:
     memory: str | None = None
     augment: tuple[str, ...] = ()
     image_size: tuple[int, int] | None = None
+    ignore: tuple[str, ...] = ()
 
     def dialect(self) -> Dialect:
         """Return how the table is written, as far as it was stated."""
@@ -130,6 +132,8 @@ class Prepared:
     loss: Loss
     dropped: int
     """Rows left out because their target is missing."""
+    ignored: tuple[str, ...] = ()
+    """Columns that the network was not to see."""
 
     def part(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return features and targets of some rows."""
@@ -173,6 +177,7 @@ def prepare(table: Table, settings: Settings) -> Prepared:
     if settings.drop_missing_target:
         complete = drop_missing_target(table, settings.target)
     column = require_target(complete, settings.target)
+    require_ignored(settings.ignore, settings.target, table.names, table.source)
     whole = TargetCode.fit(column, settings.task)
     loss = loss_of(settings, whole)
     split = split_rows(
@@ -182,12 +187,13 @@ def prepare(table: Table, settings: Settings) -> Prepared:
         seed=settings.seed,
         classes=whole.encode(column) if whole.classes else None,
     )
-    training = complete.take(split.training)
+    training = complete.without(*settings.ignore).take(split.training)
     # A loss with a domain of its own (counts, say) gets the targets as they are.
     standardise = loss.targets == Loss.targets
     encoder = Encoder.fit(training, settings.target, whole.task, standardise)
     encoder.encode(complete.take(split.test))  # a row that cannot be used is named before training
-    return Prepared(complete, split, encoder, loss, table.rows - complete.rows)
+    dropped = table.rows - complete.rows
+    return Prepared(complete, split, encoder, loss, dropped, settings.ignore)
 
 
 def loss_of(settings: Settings, target: TargetCode) -> Loss:

@@ -29,9 +29,10 @@ OUT = (
 def command(
     model: Path, data: Path, out: Path | None, force: bool, as_json: bool, **dialect: Any
 ) -> None:
-    """Predict the rows of a table file."""
+    """Predict the rows of a table file, or pictures."""
     from chainrule.cli.job import require_ending, require_outputs
     from chainrule.cli.model_file import load_model
+    from chainrule.cli.pictures import code_of
     from chainrule.cli.predictions import FORMATS, csv_text, listed, written
     from chainrule.cli.screen import Screen
     from chainrule.cli.words import count
@@ -43,6 +44,11 @@ def command(
     require_outputs({"MODEL": model, "DATA": data}, {"--out": out}, force)
     require_ending("--out", out, FORMATS)
     loaded = load_model(model)
+    if (code := code_of(loaded)) is not None:
+        from chainrule.cli.pictures_use import predict_pictures
+
+        predict_pictures(loaded, code, data, out, force, as_json)
+        return
     encoder = encoder_of(loaded)
     table = read_table(data, encoder.expects(), Dialect(**dialect))
     predictions = predict_table(loaded, table)

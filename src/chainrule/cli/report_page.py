@@ -13,6 +13,7 @@ from chainrule.cli.findings import Findings
 from chainrule.cli.job import settings_document
 from chainrule.cli.judge import Judgement
 from chainrule.cli.outcome import NAMES, score_heads, score_rows, score_text
+from chainrule.cli.rivals import rivals
 from chainrule.cli.understood import COLUMN_HEADS, COLUMN_RIGHT, column_rows, in_order
 from chainrule.cli.words import amount, count, readable
 from chainrule.report import (
@@ -87,7 +88,9 @@ def _scores(found: Findings) -> list[Section]:
     text += f" The {found.scores.linear_note}." if found.scores.linear_note else ""
     heads = score_heads(found.scores, f"{found.judged_on} row")
     rows = score_rows(found.scores, found.encoder.target.name)
-    return [Section("Scores", text, heads=heads, rows=rows, right=tuple(range(1, len(heads))))]
+    notes = [f"{text[:1].upper()}{text[1:]}." for text in rivals(found.scores)]
+    right = tuple(range(1, len(heads)))
+    return [Section("Scores", text, notes, heads=heads, rows=rows, right=right)]
 
 
 def _predictions(found: Findings) -> list[Section]:
@@ -97,7 +100,7 @@ def _predictions(found: Findings) -> list[Section]:
     if target.classes is None:
         return [_numbers(judged, target.name, found.judged_on)]
     labels = [str(label) for label in target.classes]
-    text = f"The {found.judged_on} rows by their class (down) and the predicted class (across)."
+    text = f"The {found.judged_on} rows by true class (down) and predicted class (across)."
     calibration = _calibration(judged, labels)
     if len(labels) <= MOST_CELLS:
         caption = "A cell is as dark as its share of its row."
@@ -143,14 +146,16 @@ def _confusions(counts: np.ndarray, labels: list[str]) -> list[tuple[str, ...]]:
 def _calibration(judged: Judgement, labels: Sequence[str]) -> Figure:
     if len(labels) == 2:
         said, happened = judged.P[:, 1], judged.truth == 1
-        x_label, y_label = f"probability of {labels[1]}, as predicted", "share of rows, as it is"
+        x_label, y_label = f"predicted probability of {labels[1]}", f"share that is {labels[1]}"
+        below = "the probabilities are too high, above it too low"
     else:
         said, happened = judged.P.max(axis=1), judged.P.argmax(axis=1) == judged.truth
         x_label, y_label = "probability of the predicted class", "share predicted right"
+        below = "the model is too sure, above it not sure enough"
     bins = reliability(said, happened)
     caption = (
         "Calibration: of the rows that got a probability of about p, does a share p have the "
-        "class? Below the dashed line the model is too sure. Upright lines: 95 % intervals; grey: "
+        f"class? Below the dashed line {below}. Upright lines: 95 % intervals; grey: "
         f"rows of each group. Expected calibration error {calibration_error(bins):.3f}."
     )
     return Figure(reliability_chart(bins, x_label, y_label), caption)

@@ -91,18 +91,20 @@ def command(ctx: click.Context, out: Path, force: bool, as_json: bool, **params:
     task = sweeping.task_of({**params, "more": more}, axes, search)
     places.prepare(force)
     sweep = sweeping.run_task(task, places, screen, params["workers"])
-    again = command_again(ctx)
+    again, interrupted = command_again(ctx), sweep.stop_reason == "interrupted"
     if sweep.rows:
         screen.gap()
         sweeping.show_table(screen, sweep)
-        page = sweeping.page_of(sweep_page, sweep, task.title, again, screen)
+        page = None  # whoever interrupts does not wait for pictures
+        if not interrupted:
+            page = sweeping.page_of(sweep_page, sweep, task.title, again, screen)
         written = places.write(sweep, page)
         screen.done(sweeping.conclude(sweep))
         screen.gap()
         sweeping.tell_written(screen, written)
     if as_json:
         screen.json({"ledger": str(places.ledger), **sweep.document()})
-    if sweep.stop_reason == "interrupted":
+    if interrupted:
         sweeping.tell_interrupted(screen, sweep, again)
         raise KeyboardInterrupt
 

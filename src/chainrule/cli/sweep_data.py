@@ -18,7 +18,7 @@ from chainrule.maths.loss import LOSSES, Loss
 from chainrule.tabular import Encoder, Table, split_rows
 from chainrule.tabular.target import TargetCode, Task, drop_missing_target, require_target
 
-__all__ = ["SweepData", "sweep_data"]
+__all__ = ["SweepData", "fixed_arguments", "sweep_data"]
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,8 @@ class Words(_Type):
             return Values(words, tuple(read(word) for word in words.split("/")))
         values = read_axis(place, words, read)
         if isinstance(values, Span):
-            read(repr(values.low)), read(repr(values.high))
+            for end in (values.low, values.high):
+                read(repr(end))
         return Values(words, values)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> Any:
@@ -114,7 +115,7 @@ class Words(_Type):
 
 def value_options(command: CommandT) -> CommandT:
     """Add the options that may hold several values."""
-    for key, (kind, metavar, default, text) in reversed(VALUES.items()):
+    for key, (kind, metavar, default, text) in reversed(list(VALUES.items())):
         command = click.option(
             f"--{key.replace('_', '-')}",
             type=Words(kind, key),
@@ -213,9 +214,10 @@ def read_setting(words: str, ctx: click.Context | None = None) -> tuple[str | No
             values[key] = VALUES[key][0].convert(text, None, ctx)
         else:
             found = read_axis(key, text)
-            if isinstance(found, Span) or len(found) > 1:
+            value, *others = (None, None) if isinstance(found, Span) else found
+            if others:
                 raise UsageError("a setting has one value of each kind", where=key, got=text)
-            values[key] = found[0]
+            values[key] = value
     return name.strip() or None, values
 
 

@@ -22,11 +22,22 @@ from chainrule.experiments.outcome import Sweep
 from chainrule.experiments.search import Search
 from chainrule.experiments.splits import Scheme
 from chainrule.experiments.table import TableRow
-from chainrule.files import atomic_write, readable_file, require_writable
+from chainrule.files import atomic_write, require_writable
 from chainrule.maths.metric import METRICS
 from chainrule.tabular import read_table
 
-__all__ = ["LEDGER", "Places", "Task", "conclude", "run_task", "show_table", "task_of"]
+__all__ = [
+    "LEDGER",
+    "Places",
+    "Task",
+    "conclude",
+    "page_of",
+    "run_task",
+    "show_table",
+    "task_of",
+    "tell_interrupted",
+    "tell_written",
+]
 
 LEDGER, TABLE, PAGE = "runs.jsonl", "table.csv", "report.html"
 _MOST_ROWS = 20
@@ -136,11 +147,10 @@ def task_of(
         decimal=params["decimal"],
         dtype="float64" if "float64" in types else "float32",
     )
-    source = readable_file(params["data"], "table", UsageError)
-    table = read_table(source, dialect=options.dialect())
+    table = read_table(params["data"], dialect=options.dialect())
     data = sweep_data(table, options, scheme, list(dict.fromkeys(losses)))
     arguments = {**fixed_arguments(fixed, data, params["record"]), **params.get("more", {})}
-    epochs = int(arguments.get("epochs") or max(axes.get("epochs", (1,))))
+    epochs = int(fixed.get("epochs") or 1)  # halving has no axis of epochs
     campaign = Campaign(
         data.network,
         data.material,
@@ -158,8 +168,7 @@ def task_of(
     )
     score = campaign.score
     better = score != "loss" and METRICS[score].greater_is_better
-    title = source.name
-    return Task(data, scheme, campaign, score, better, title)
+    return Task(data, scheme, campaign, score, better, Path(table.source).name)
 
 
 def _one(values: Values | None) -> Any:
@@ -201,28 +210,23 @@ def run_task(task: Task, places: Places, screen: Screen, workers: int | None) ->
 def show_table(screen: Screen, sweep: Sweep) -> None:
     """Print the settings, the best first."""
     rows = sweep.table()
-    axes = list(rows[0].settings) if rows else []
     tested = any(math.isfinite(row.test_mean) for row in rows)
-    heads = [*axes, sweep.score, "95 % interval", *(["test"] if tested else []), "runs", "time"]
-    cells = [_cells(row, axes, tested) for row in rows[:_MOST_ROWS]]
-    screen.table(heads, cells, range(1, len(heads)), strong=len(axes))
+    heads = ["setting", sweep.score, "95 %", *(["test"] if tested else []), "runs", "time"]
+    cells = [_cells(row, tested) for row in rows[:_MOST_ROWS]]
+    screen.table(heads, cells, range(1, len(heads)), strong=1)
     if len(rows) > _MOST_ROWS:
         screen.line(f"and {len(rows) - _MOST_ROWS:,} more, in {TABLE}")
     screen.gap()
 
 
-def _cells(row: TableRow, axes: Sequence[str], tested: bool) -> list[str]:
-    values = [row.settings.get(name) for name in axes]
-    ill = [f"{row.diverged} diverged"] * bool(row.diverged) + [f"{row.failed} failed"] * bool(
-        row.failed
-    )
-    runs = f"{row.scored}" + (f" ({', '.join(ill)})" if ill else "")
-    interval = "-"
-    if math.isfinite(row.low):
-        interval = f"{score_cell(row.low)} to {score_cell(row.high)}"
-    shown = [f"{value:g}" if isinstance(value, float) else str(value) for value in values]
+def _cells(row: TableRow, tested: bool) -> list[str]:
+    lost = {"diverged": row.diverged, "failed": row.failed}
+    words = [f"{number} {what}" for what, number in lost.items() if number]
+    runs = f"{row.scored}" + (f" ({', '.join(words)})" if words else "")
+    reach = row.high - row.mean
+    interval = f"± {score_cell(reach)}" if math.isfinite(reach) else "-"
     tests = [score_cell(row.test_mean)] if tested else []
-    return [*shown, score_cell(row.mean), interval, *tests, runs, duration(row.seconds)]
+    return [row.setting, score_cell(row.mean), interval, *tests, runs, duration(row.seconds)]
 
 
 def conclude(sweep: Sweep) -> str:
@@ -234,7 +238,10 @@ def conclude(sweep: Sweep) -> str:
     words = f"{best.setting} is the best, with a mean {sweep.score} of {score_cell(best.mean)}"
     if len(rows) == 1 or best.scored < 2:
         return words + ("" if len(rows) == 1 else "; one run each shows no more than that")
-    close = [name for name, pair in against_best(sweep) if not pair.differs]
+    pairs = against_best(sweep)
+    close = [name for name, pair in pairs if not pair.differs]
+    if not pairs:
+        return f"{words}; no other one trained as long"
     if not close:
         return f"{words}, and better than each other setting"
     many = count(len(close), "setting")

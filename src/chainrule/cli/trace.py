@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -65,8 +66,9 @@ def _files(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command("trace", help=VERBS["trace"])
 @click.argument("model", type=PATH, required=False)
-@click.option("--data", type=PATH, metavar="FILE", help="Table with the rows of the step.")
-@click.option("--rows", default="0:4", show_default=True, help="Rows of it: 0:4, or 0,3,7.")
+@click.argument("table", metavar="[DATA]", type=PATH, required=False)
+@click.option("--data", type=PATH, metavar="FILE", help="The same as DATA.")
+@click.option("--rows", default="0:4", show_default=True, help="Rows of DATA: 0:4, or 0,3,7.")
 @click.option("--example", type=_Examples(), help="A worked example instead of a model.")
 @click.option("--random", "count", type=click.IntRange(1), metavar="N", help="N random networks.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of masks and networks.")
@@ -89,10 +91,11 @@ def command(
     from chainrule.cli.job import require_ending, require_outputs
     from chainrule.cli.screen import Screen
 
+    words["data"] = _one_table(words.pop("table"), words["data"])
     files = {kind: words.pop(kind) for kind in ENDINGS}
     for kind, path in files.items():
         require_ending(f"--{kind}", path, ENDINGS[kind])
-    given = {"MODEL": words["model"], "--data": words["data"]}
+    given = {"MODEL": words["model"], "DATA": words["data"]}
     inputs = {name: path for name, path in given.items() if path is not None}
     require_outputs(inputs, {f"--{kind}": path for kind, path in files.items()}, force)
     screen = Screen(as_json)
@@ -103,6 +106,15 @@ def command(
         passed = _one(screen, words, files, force, as_json)
     if not passed:
         ctx.exit(1)
+
+
+def _one_table(argument: Path | None, option: Path | None) -> Path | None:
+    """Return the table, which stands after the model or behind `--data`."""
+    from chainrule.errors import UsageError
+
+    if argument is not None and option is not None:
+        raise UsageError("the table is stated twice", where="--data", do="leave --data out")
+    return argument or option
 
 
 def _require_alone(inputs: Any, words: dict[str, Any], files: dict[str, Any]) -> None:
@@ -208,7 +220,7 @@ def _step(words: dict[str, Any]) -> Any:
         raise UsageError(
             "there is nothing to trace",
             expected="a model and its rows, or a worked example",
-            do="chainrule trace MODEL --data TABLE, or chainrule trace --example mazur",
+            do="chainrule trace MODEL TABLE, or chainrule trace --example mazur",
         )
     from chainrule.cli.trace_rows import model_step
 

@@ -13,6 +13,7 @@ from chainrule.cli.config import config_option
 from chainrule.cli.group import VERBS
 from chainrule.cli.options import (
     PATH,
+    Columns,
     Finite,
     InSections,
     Member,
@@ -50,11 +51,11 @@ def option(
 class _Train(InSections):
     sections: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "Table": (
-            *("target", "task", "drop_missing_target", "validation_share", "test_share"),
+            *("target", "task", "ignore", "drop_missing_target", "validation_share", "test_share"),
             *("delimiter", "encoding", "decimal", "memory"),
         ),
-        "Network": ("hidden", "activation", "dropout", "dtype"),
         "Pictures": ("image_size",),
+        "Network": ("hidden", "activation", "dropout", "dtype"),
         "Training": (
             *("loss", "optimizer", "learning_rate", "schedule", "batch_size", "epochs"),
             *("patience", "seed", "augment"),
@@ -79,6 +80,9 @@ class _Train(InSections):
     "--task",
     type=click.Choice(["regression", "classification"]),
     help="Read the target as a quantity or as classes.  [default: by its values]",
+)
+@option(
+    "--ignore", Columns(), "COLUMNS", "Columns that the network shall not see: id,name.", "none"
 )
 @option("--hidden", Widths(), "WIDTHS", "Hidden layers, such as 64,32, or none.", "64,32")
 @option("--activation", Member("activation"), "NAME", "Of the hidden layers.", "relu")

@@ -13,19 +13,38 @@ from chainrule.cli.findings import findings_of_run
 from chainrule.cli.job import Job
 from chainrule.cli.model_card import model_card
 from chainrule.cli.outcome import Outcome, ended, score_heads, score_rows, summary
-from chainrule.cli.pipeline import Checkpoints, Prepared, fit, prepare, score, verify, with_record
+from chainrule.cli.pipeline import (
+    Checkpoints,
+    Learnable,
+    Prepared,
+    fit,
+    prepare,
+    score,
+    verify,
+    with_record,
+)
 from chainrule.cli.progress import TrainingProgress
 from chainrule.cli.report_page import report_page
+from chainrule.cli.rivals import rivals
 from chainrule.cli.screen import Screen
 from chainrule.cli.understood import show_understood
 from chainrule.cli.words import bytes_text, count
 from chainrule.errors import DivergenceError
 from chainrule.files import atomic_write
+from chainrule.images import is_image_source
 from chainrule.storage.document import plain
 from chainrule.tabular import read_table
 from chainrule.training.history import History
 
-__all__ = ["VERB", "history_text", "run_job"]
+__all__ = [
+    "VERB",
+    "file_line",
+    "history_text",
+    "run_job",
+    "tell_next",
+    "tell_resume",
+    "trained",
+]
 
 VERB = "train"
 """What the note of a checkpoint calls the verb that wrote it."""
@@ -47,11 +66,20 @@ def run_job(job: Job, screen: Screen, as_json: bool, force: bool = False) -> Non
 
         run_larger(job, screen, as_json, _note(job))
         return
+    if is_image_source(job.data):
+        from chainrule.cli.pictures_run import run_pictures
+
+        run_pictures(job, screen, as_json)
+        return
+    _run_table(job, screen, as_json)
+
+
+def _run_table(job: Job, screen: Screen, as_json: bool) -> None:
     table = read_table(job.data, dialect=job.settings.dialect())
     prepared = prepare(table, job.settings)
     screen.title(job.title, f"{count(table.rows, 'row')}, {count(len(table.columns), 'column')}")
     show_understood(screen, prepared, job.settings)
-    run = _train(job, prepared, screen)
+    run = trained(job, prepared, screen)
     screen.gap()
     interrupted = run.stop_reason == "interrupted"
     outcome = _outcome(job, prepared, run, linear=not interrupted)
@@ -62,26 +90,37 @@ def run_job(job: Job, screen: Screen, as_json: bool, force: bool = False) -> Non
         rows = score_rows(outcome.scores, job.settings.target)
         screen.table(heads, rows, range(1, len(heads)), strong=1)
         screen.gap()
-        if outcome.scores.linear_note:
-            screen.note(outcome.scores.linear_note)
+        said = [outcome.scores.linear_note, *rivals(outcome.scores)]
+        for text in filter(None, said):
+            screen.note(text)
+        if any(said):
             screen.gap()
     written = _write(job, outcome, pages=not interrupted)
-    screen.table(("written", "size", ""), [_line(*entry) for entry in written], right=(1,))
+    screen.table(("written", "size", ""), [file_line(*entry) for entry in written], right=(1,))
     screen.gap()
     if as_json:
         paths = {path: name for name, path in job.outputs.document().items() if path}
         found = {paths[str(path)]: str(path) for path, _ in written}
         screen.json(summary(outcome, {**dict.fromkeys(job.outputs.document()), **found}))
     if interrupted:
-        _tell_resume(screen, job)
+        tell_resume(screen, job)
         raise KeyboardInterrupt
     if not job.outputs.keep:
         job.outputs.checkpoint.unlink(missing_ok=True)
     if not as_json:
-        _tell_next(screen, job)
+        tell_next(screen, job)
 
 
-def _train(job: Job, prepared: Prepared, screen: Screen) -> Run:
+def trained(job: Job, prepared: Learnable, screen: Screen) -> Run:
+    """Train as the job says, with progress on the screen.
+
+    Raises
+    ------
+    DivergenceError
+        It diverged.
+    KeyboardInterrupt
+        It was interrupted before one epoch was done.
+    """
     outputs = job.outputs
     job.clear_checkpoint()
     checkpoints = Checkpoints(outputs.checkpoint, outputs.every, outputs.resume, _note(job))
@@ -126,14 +165,16 @@ def _outcome(job: Job, prepared: Prepared, run: Run, linear: bool) -> Outcome:
     return Outcome(prepared, job.settings, model, judged, scores, run.history.rows)
 
 
-def _tell_resume(screen: Screen, job: Job) -> None:
+def tell_resume(screen: Screen, job: Job) -> None:
+    """Print the command that goes on with an interrupted run."""
     screen.note("go on where it was interrupted, from any folder:")
     checkpoint = str(job.outputs.checkpoint.resolve())
     screen.command("next", shlex.join(["chainrule", "resume", checkpoint]))
 
 
-def _tell_next(screen: Screen, job: Job) -> None:
-    words = ["chainrule", "predict", str(job.outputs.model), "NEW.csv", "--out", "predictions.csv"]
+def tell_next(screen: Screen, job: Job, data: str = "NEW.csv") -> None:
+    """Print the command that applies the model."""
+    words = ["chainrule", "predict", str(job.outputs.model), data, "--out", "predictions.csv"]
     screen.command("next", shlex.join(words))
     screen.gap()
 
@@ -172,5 +213,6 @@ def history_text(path: Path, history: Iterable[Mapping[str, Any]]) -> str:
     return History(rows).to_csv_text()
 
 
-def _line(path: Path, detail: str) -> tuple[str, str, str]:
+def file_line(path: Path, detail: str) -> tuple[str, str, str]:
+    """Return name, size and a word about a file that was written."""
     return str(path), bytes_text(path.stat().st_size), detail

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import shlex
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from chainrule.tabular import Column, Encoder, Table
 __all__ = [
     "COLUMN_HEADS",
     "COLUMN_RIGHT",
+    "augmented_fact",
     "column_rows",
     "in_order",
     "notes",
@@ -28,6 +31,8 @@ COLUMN_RIGHT = (2, 4)
 MOST_COLUMNS = 24
 MOST_CLASSES = 6
 LONGEST_LEVEL = 14
+_FEW = 64
+"""So many values of its own are no sign of an identifier."""
 
 
 def show_understood(screen: Screen, prepared: Prepared, settings: Settings) -> None:
@@ -116,27 +121,38 @@ def notes(prepared: Prepared) -> list[str]:
     found = list(prepared.table.notes)
     if prepared.dropped:
         found.append(f"{count(prepared.dropped, 'row')} without a target left out")
+    if prepared.ignored:
+        found.append(f"{_listed(prepared.ignored)}: left out, as asked")
+    unused = set(prepared.encoder.unused(prepared.table)) - set(prepared.ignored)
     own = _identifiers(prepared)
-    unused = prepared.encoder.unused(prepared.table)
-    same = [name for name in unused if name not in own]
+    same = [name for name in prepared.table.names if name in unused and name not in own]
     if same:
-        listed = ", ".join(same[:5]) + (", ..." if len(same) > 5 else "")
-        found.append(f"{listed}: the same in every training row, so not used")
+        found.append(f"{_listed(same)}: the same in every training row, so not used")
     for name in own:
-        what = "so not used" if name in unused else "is it an identifier?"
+        leave = f"is it an identifier? --ignore {shlex.quote(name)} leaves it out"
+        what = "so not used" if name in unused else leave
         found.append(f"{name}: nearly every row has its own value; {what}")
     return found
 
 
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+
+
 def _identifiers(prepared: Prepared) -> list[str]:
-    """Return the columns of text in which most rows have a value of their own."""
-    found: list[str] = []
-    for column in prepared.table.columns:
-        if column.kind == "text" and column.name != prepared.encoder.target.name:
-            distinct = len(set(column.values.tolist()))
-            if distinct > 64 and distinct > prepared.table.rows / 2:
-                found.append(column.name)
-    return found
+    """Return the columns that may name the rows: text of its own in most, or their number."""
+    known = {prepared.encoder.target.name, *prepared.ignored}
+    return [c.name for c in prepared.table.columns if c.name not in known and _names_rows(c)]
+
+
+def _names_rows(column: Column) -> bool:
+    """Say whether a column has a text of its own in most rows, or counts the rows."""
+    rows = len(column.values)
+    if column.kind == "text":
+        return len(set(column.values.tolist())) > max(_FEW, rows / 2)
+    if column.kind != "number" or rows <= _FEW or column.missing().any():
+        return False
+    return bool((np.diff(np.sort(column.values)) == 1).all())
 
 
 def plan_facts(prepared: Prepared, settings: Settings, arrow: str = "→") -> dict[str, str]:
@@ -158,7 +174,14 @@ def plan_facts(prepared: Prepared, settings: Settings, arrow: str = "→") -> di
         + (f", dropout {settings.dropout:g}" if settings.dropout else ""),
         "training": f"{_method(prepared, settings)}, "
         f"at most {count(settings.epochs, 'epoch')}, loss {prepared.loss.name}",
+        **augmented_fact(settings),
     }
+
+
+def augmented_fact(settings: Settings) -> dict[str, str]:
+    """Return what happens to the training rows, if anything does."""
+    words = ", ".join(settings.augment)
+    return {"augmented": f"anew in each epoch: {words}"} if words else {}
 
 
 def _method(prepared: Prepared, settings: Settings) -> str:

@@ -78,7 +78,7 @@ def confusion_chart(counts: np.ndarray, labels: Sequence[str]) -> Drawing:
     slanted = max(map(len, labels)) * _LETTER > cell
     left = max(64.0, 24.0 + _LETTER * min(max(map(len, labels)), _LONGEST))
     top = 78.0 if slanted else 44.0
-    parts = [text(left, 12, "predicted", "label"), text(4, 12, "as it is", "label")]
+    parts = [text(left, 12, "predicted", "label"), text(4, 12, "true", "label")]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     for row, name in enumerate(labels):
         middle = (row + 0.5) * cell

@@ -83,7 +83,7 @@ def scatter_chart(truth: np.ndarray, predicted: np.ndarray, unit: str) -> Drawin
     reach = _reach(np.concatenate([truth[index], predicted[index]]))
     plane = Plane(reach, reach)
     low, high = plane.x
-    parts = plane.frame(f"{unit}, predicted", f"{unit}, as it is")
+    parts = plane.frame(f"{unit}, predicted", f"{unit}, true")
     start = f"M{plane.across(low):.1f} {plane.down(low):.1f}"
     end = f"L{plane.across(high):.1f} {plane.down(high):.1f}"
     parts.append(_dots(plane, predicted[index], truth[index]))

@@ -3,21 +3,55 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.report.figures_canvas import FAINT, INK, WIDE
+from chainrule.report.figures_canvas import FAINT, INK, WIDE, plain
 from chainrule.report.figures_groups import worded
 from chainrule.report.svg import ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["axis", "grid", "head", "limits", "names", "shape", "spread"]
+__all__ = [
+    "abreast",
+    "axis",
+    "grid",
+    "head",
+    "limits",
+    "names",
+    "shape",
+    "size",
+    "spread",
+    "titled",
+]
 
 _PANEL_WIDTH, _PANEL_HEIGHT, _FRAME = 330, 176, 62
+
+
+_TITLE = 50
+
+
+def abreast(titles: Sequence[str]) -> int:
+    """Return how many planes may stand side by side, so that the titles have room."""
+    lines = [line for title in titles for line in titled(title).split("\n")]
+    return 3 if max(map(len, lines), default=0) <= 36 else 2
+
+
+def titled(words: str) -> str:
+    r"""Return a title in at most two lines that fit above one of two planes side by side.
+
+    Example
+    -------
+    >>> from chainrule.report.figures_axes import titled
+    >>> titled("batch_size 32, learning_rate 0.008386, activation relu, width 13")
+    'batch_size 32, learning_rate 0.008386, activation\nrelu, width 13'
+    """
+    lines = textwrap.wrap(plain(words, 2 * _TITLE), _TITLE)
+    return "\n".join(plain(line, _TITLE) for line in [*lines[:1], " ".join(lines[1:])] if line)
 
 
 def shape(count: int, most: int = 3) -> tuple[int, int]:

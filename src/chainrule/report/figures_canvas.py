@@ -55,10 +55,10 @@ __all__ = [
 WIDE = 1000
 INK, FAINT, LINE, PAPER = "#1b232d", "#5d6875", "#dfe4ea", "#fefefe"
 FIRST, SECOND = "#0b7085", "#c8500a"
-COLOURS = (FIRST, SECOND, "#8a5cd1", INK, "#4a9a2f")
+COLOURS = (FIRST, SECOND, "#9a6fe0", INK, "#4a9a2f")
 DASHES = ("solid", (0, (5, 2)), (0, (1.2, 1.4)), (0, (7, 2, 1.2, 2)), (0, (2.5, 1.5)))
 """Strokes of the lines of one plane: they differ in grey as well."""
-BOLD = 700
+BOLD = "bold"
 _OF_THE_PAGE = {
     INK: "var(--ink)",
     FAINT: "var(--faint)",
@@ -84,6 +84,7 @@ _LOOK: dict[str, Any] = {
     "axes.spines.top": False,
     "axes.titlecolor": INK,
     "axes.titlelocation": "left",
+    "axes.titlepad": 9,
     "axes.titlesize": 12.5,
     "axes.titleweight": BOLD,
     "figure.constrained_layout.h_pad": 5 / 72,
@@ -156,9 +157,9 @@ class Picture:
 
     def png(self, scale: float = 2.0) -> bytes:
         """Return the picture as a PNG file of `scale` times its size in pixels."""
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-
         with self.drawn() as figure:
+            from matplotlib.backends.backend_agg import FigureCanvasAgg
+
             figure.set_dpi(72 * scale)
             content = io.BytesIO()
             FigureCanvasAgg(figure).print_png(content, metadata={"Software": None})
@@ -185,12 +186,9 @@ class Picture:
     @contextmanager
     def drawn(self) -> Generator[Figure]:
         """Give the drawn figure, in the look of this package."""
-        style = _style()
-        from matplotlib.figure import Figure
+        with _quiet(), _style().context(["default", _LOOK]):
+            from matplotlib.figure import Figure
 
-        with style.context(["default", _LOOK]), warnings.catch_warnings():
-            # The reader's font may have the sign that the measuring one lacks.
-            warnings.filterwarnings("ignore", message="Glyph")
             figure = Figure(figsize=(self.width / 72, self.height / 72), layout="constrained")
             self.draw(figure)
             yield figure
@@ -216,6 +214,17 @@ def plain(words: object, longest: int = 40) -> str:
     line = " ".join(str(words).split()).translate(_CONTROL)
     line = line.encode("utf-8", "replace").decode()  # lone surrogates are in no file
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
+
+
+@contextmanager
+def _quiet() -> Generator[None]:
+    """Silence what is no concern of whoever asks for a picture."""
+    with warnings.catch_warnings():
+        # The reader's font may have the sign that the measuring one lacks.
+        warnings.filterwarnings("ignore", message="Glyph")
+        # An older matplotlib with a newer pyparsing.
+        warnings.filterwarnings("ignore", r"'\w+' (argument is )?deprecated", DeprecationWarning)
+        yield
 
 
 def _style() -> Any:

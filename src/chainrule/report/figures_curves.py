@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.errors import DataError
-from chainrule.report.figures_axes import axis, grid, head, limits, names, size
+from chainrule.report.figures_axes import (
+    abreast,
+    axis,
+    grid,
+    head,
+    limits,
+    names,
+    size,
+    titled,
+)
 from chainrule.report.figures_canvas import COLOURS, DASHES, FAINT, LINE, Picture, plain
 from chainrule.report.figures_groups import (
     Curve,
@@ -78,12 +87,12 @@ def loss_picture(
             f"no run has {column!r} in its history", expected=f"a column {column!r} and {across!r}"
         )
     by, panels, missing = panels_of(groups, ranked(groups, greater_is_better))
-    width, height = size(len(panels))
-    left_out = f" {missing} more planes, none with a better score, are left out." if missing else ""
+    most = abreast([panel.title for panel in panels])
+    width, height = size(len(panels), most)
     label = _label(column)
 
     def draw(figure: Any) -> None:
-        planes = grid(figure, len(panels))
+        planes = grid(figure, len(panels), most)
         bounds = _bounds(list(curves.values()))
         if by:
             head(figure, f"lines by {plain(by)}; crosses: runs that diverged or failed")
@@ -102,7 +111,7 @@ def loss_picture(
         width,
         height,
         draw,
-        _BAND + left_out,
+        _BAND + missing,
     )
 
 
@@ -136,13 +145,13 @@ def _set_axes(plane: Any, bounds: Any, panels: int) -> None:
 def _panel(plane: Any, panel: Panel, curves: _Lines, ghosts: Sequence[Curve], bounds: Any) -> None:
     for curve in ghosts:
         plane.plot(curve.place, curve.middle, color=LINE, linewidth=1.2, zorder=1)
-    plane.set_title(panel.title)
+    plane.set_title(titled(panel.title))
     ends: list[tuple[float, float, str, str]] = []
     for group, label, number in zip(panel.groups, panel.labels, panel.strokes, strict=True):
         curve = curves.get(id(group))
         if curve is None:
             continue
-        colour, dashes = COLOURS[number % 5], DASHES[number % 5]
+        colour, dashes = COLOURS[number % 5], DASHES[(number + number // 5) % 5]
         plane.fill_between(curve.place, curve.low, curve.high, color=colour, alpha=0.16, lw=0)
         plane.plot(curve.place, curve.middle, color=colour, linestyle=dashes, linewidth=2)
         if len(curve.place) == 1:

@@ -21,6 +21,7 @@ __all__ = [
     "Panel",
     "curve_of",
     "groups_of",
+    "left_out",
     "panels_of",
     "ranked",
     "varying",
@@ -29,7 +30,10 @@ __all__ = [
 
 MOST_LINES = 5
 """Lines in one plane that the eye can follow."""
+MOST_MEMBERS = 8
+"""Lines in one of many planes, each with its name beside it."""
 MOST_PANELS = 24
+MOST_ALONE = 12
 _FEW = 7
 """Up to so many runs a band goes from the lowest to the highest."""
 
@@ -217,11 +221,12 @@ def _name(run: Result, axes: Mapping[str, Any]) -> str:
     return words or "the only setting"
 
 
-def panels_of(groups: Sequence[Group], better: Sequence[Group]) -> tuple[str, list[Panel], int]:
-    """Return the axis that tells lines apart (or ""), the panels, and how many were left out.
+def panels_of(groups: Sequence[Group], better: Sequence[Group]) -> tuple[str, list[Panel], str]:
+    """Return the axis that tells lines apart (or ""), the panels, and what was left out in words.
 
-    Up to five groups share one plane. With more, one axis of at most five values tells the lines
-    of a plane apart, and each choice of the others gets a plane of its own.
+    Up to five groups share one plane. With more, one axis of at most eight values tells the lines
+    of a plane apart, and each choice of the others gets a plane of its own. Where most planes would
+    hold one line, as with settings drawn at random, the best twelve settings get one each.
 
     Parameters
     ----------
@@ -232,8 +237,8 @@ def panels_of(groups: Sequence[Group], better: Sequence[Group]) -> tuple[str, li
     axes = varying(run for group in groups for run in group.runs)
     if len(groups) <= MOST_LINES:
         by = next(iter(axes)) if len(axes) == 1 else ""
-        return by, [_all(groups)], 0
-    few = {name: len(values) for name, values in axes.items() if len(values) <= MOST_LINES}
+        return by, [_all(groups)], ""
+    few = {name: len(values) for name, values in axes.items() if len(values) <= MOST_MEMBERS}
     if "learning_rate" in few:
         by = "learning_rate"
     else:
@@ -243,6 +248,9 @@ def panels_of(groups: Sequence[Group], better: Sequence[Group]) -> tuple[str, li
     for group in groups:
         key = tuple(f"{plain(name)} {worded(group.settings.get(name))}" for name in rest)
         found.setdefault(key, []).append(group)
+    if not by or 2 * len(found) > len(groups):
+        alone = [Panel(group.name, (group,), ("",), (0,)) for group in better[:MOST_ALONE]]
+        return "", alone, left_out(better[MOST_ALONE:])
     ranked = {id(group): place for place, group in enumerate(better)}
     keys = sorted(found, key=lambda key: min(ranked[id(group)] for group in found[key]))
     kept = set(keys[:MOST_PANELS])
@@ -251,7 +259,16 @@ def panels_of(groups: Sequence[Group], better: Sequence[Group]) -> tuple[str, li
         for key, members in found.items()
         if key in kept
     ]
-    return by, panels, len(found) - len(panels)
+    return by, panels, left_out([group for key in keys[MOST_PANELS:] for group in found[key]])
+
+
+def left_out(groups: Sequence[Group]) -> str:
+    """Say how many settings a picture has no room for, and that no lost run hides among them."""
+    if not groups:
+        return ""
+    lost = sum(group.lost for group in groups)
+    fate = f"; {lost} of their runs diverged or failed" if lost else ""
+    return f" {len(groups)} settings, none better than those shown, are left out{fate}."
 
 
 def _all(groups: Sequence[Group]) -> Panel:
@@ -261,9 +278,7 @@ def _all(groups: Sequence[Group]) -> Panel:
 
 def _panel(title: str, groups: Sequence[Group], by: str, order: Sequence[str]) -> Panel:
     values = [group.settings.get(by) for group in groups]
-    if not by or any(repr(value) not in order for value in values):
-        return Panel(title, tuple(groups), ("",) * len(groups), tuple(range(len(groups))))
-    strokes = tuple(order.index(repr(value)) for value in values)
+    strokes = tuple(order.index(repr(v)) if repr(v) in order else len(order) for v in values)
     return Panel(title, tuple(groups), tuple(map(worded, values)), strokes)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.errors import DataError
-from chainrule.report.figures_axes import axis, grid, limits, names, size
+from chainrule.report.figures_axes import abreast, axis, grid, limits, names, size, titled
 from chainrule.report.figures_canvas import COLOURS, DASHES, FAINT, Picture, plain
 from chainrule.report.figures_curves import loss_picture
 from chainrule.report.figures_groups import Group, groups_of, ranked, varying, worded
@@ -173,18 +173,25 @@ def _picture(
         for layers in lines.values()
         for _, values in layers.values()
     ]
-    down = (-3.0, 103.0, False) if share else limits(np.concatenate([*finite, []]))
+    together = np.concatenate([*finite, []])
+    # A share of a few percent would lie on the floor of a plane up to 100 %.
+    top = min(max(10.0, 1.15 * float(together.max(initial=0.0))), 103.0)
+    down = (-0.03 * top, top, False) if share else limits(together)
     steps = [place for layers in lines.values() for place, _ in layers.values()]
     longest = max((float(place[-1]) for place in steps if len(place)), default=1.0)
-    width, height = size(len(lines))
+    titles = [
+        titled(f"{title} ({groups[title].fate})" if groups[title].fate else title)
+        for title in lines
+    ]
+    most = abreast(titles)
+    width, height = size(len(lines), most)
 
     def draw(figure: Any) -> None:
-        planes = grid(figure, len(lines))
-        for plane, (title, layers) in zip(planes, lines.items(), strict=True):
+        planes = grid(figure, len(lines), most)
+        for plane, title, layers in zip(planes, titles, lines.values(), strict=True):
             axis(plane.xaxis, 0.0, longest * 1.03 or 1.0, False, most=4)
             axis(plane.yaxis, *down, most=5)
-            fate = groups[title].fate
-            plane.set_title(f"{title} ({fate})" if fate else title)
+            plane.set_title(title)
             _layers(plane, layers, 290 if len(lines) == 1 else 176)
         figure.supxlabel("steps (updates of the weights)", fontsize=12, color=FAINT)
         figure.supylabel(f"{label}{', %' if share else ''}", fontsize=12, color=FAINT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import numpy as np
 from chainrule.errors import DataError
 from chainrule.report.figures_axes import head, shape
 from chainrule.report.figures_canvas import BOLD, FAINT, INK, PAPER, SECOND, WIDE, Picture, plain
-from chainrule.report.figures_groups import Group, groups_of, ranked, varying, worded
+from chainrule.report.figures_groups import Group, groups_of, left_out, ranked, varying, worded
 
 if TYPE_CHECKING:
     from chainrule.experiments.result import Result
@@ -31,15 +32,21 @@ def heat_axes(results: Sequence[Result]) -> tuple[str, str] | None:
     """Return the axes (across, down) that a heat map shows best, or None if there is none.
 
     Rate and batch size come first, then the axes with the most values. An axis of more than 12
-    values has no room.
+    values has no room, and maps of which more than half would be empty show nothing.
     """
     axes = {name: values for name, values in varying(results).items() if len(values) <= MOST_CELLS}
     if len(axes) < 2:
         return None
     wanted = [name for name in ("learning_rate", "batch_size") if name in axes]
     others = sorted((name for name in axes if name not in wanted), key=lambda n: -len(axes[n]))
-    across, down = [*wanted, *others][:2]
-    return across, down
+    for pair in itertools.combinations([*wanted, *others], 2):
+        groups = groups_of(results)
+        cells = len(_maps(groups, pair, groups, most=len(groups))[0]) * math.prod(
+            len(axes[name]) for name in pair
+        )
+        if 2 * len(groups) >= cells:
+            return pair
+    return None
 
 
 def score_text(value: float, spread: float = math.nan) -> str:
@@ -49,7 +56,7 @@ def score_text(value: float, spread: float = math.nan) -> str:
     -------
     >>> from chainrule.report.figures_heat import score_text
     >>> score_text(0.98123), score_text(0.98123, spread=0.002), score_text(1234.5)
-    ('0.981', '0.9812', '1.234e3')
+    ('0.981', '0.9812', '1234')
     """
     if not math.isfinite(value):
         return "-"
@@ -99,6 +106,7 @@ def heat_picture(
     True
     """
     found = (across, down) if across and down else heat_axes(results)
+    score = plain(score)
     axes = varying(results)
     if found is None or any(not 1 < len(axes.get(name, ())) <= MOST_CELLS for name in found):
         raise DataError(
@@ -114,7 +122,6 @@ def heat_picture(
     width = WIDE if places[1] > 1 else min(WIDE, 250 + 92 * len(columns))
     height = 90 + places[0] * (58 + max(46 * len(rows), 90))
     scale = _scale(groups, greater_is_better)
-    left_out = f" {missing} more maps, none with a better score, are left out." if missing else ""
 
     def draw(figure: Any) -> None:
         hatched = "; hatched: diverged or failed" if any(group.lost for group in groups) else ""
@@ -133,13 +140,17 @@ def heat_picture(
         width,
         height,
         draw,
-        f"Mean {score} over the repeats that came to their end.{left_out}",
+        f"Mean {score} over the repeats that came to their end.{missing}",
     )
 
 
 def _maps(
-    groups: Sequence[Group], shown: tuple[str, str], ranking: Sequence[Group]
-) -> tuple[dict[str, _Cells], int]:
+    groups: Sequence[Group],
+    shown: tuple[str, str],
+    ranking: Sequence[Group],
+    most: int = MOST_MAPS,
+) -> tuple[dict[str, _Cells], str]:
+    """Return the cells of each map, by title, and what was left out in words."""
     axes = varying(run for group in groups for run in group.runs)
     rest = [name for name in axes if name not in shown]
     maps: dict[str, dict[tuple[str, str], Group]] = {}
@@ -152,8 +163,9 @@ def _maps(
     def best(title: str) -> int:
         return min(order[id(group)] for group in maps[title].values())
 
-    kept = set(sorted(maps, key=best)[:MOST_MAPS])
-    return {title: cells for title, cells in maps.items() if title in kept}, len(maps) - len(kept)
+    kept = set(sorted(maps, key=best)[:most])
+    gone = [group for title in maps if title not in kept for group in maps[title].values()]
+    return {title: cells for title, cells in maps.items() if title in kept}, left_out(gone)
 
 
 def _scale(groups: Sequence[Group], greater_is_better: bool) -> Any:

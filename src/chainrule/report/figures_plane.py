@@ -191,7 +191,7 @@ def valley_picture(
             axis(plane.yaxis, low, high, False, most=5)
             plane.plot(*least, "*", color=INK, markersize=13, zorder=3)
             words = _walk(plane, path, function, window)
-            plane.set_title(f"{plain(name, 28)}: {words}")
+            plane.set_title(f"{plain(name, 34)}\n{words}")
         figure.supxlabel("first weight", fontsize=12, color=FAINT)
         figure.supylabel("second weight", fontsize=12, color=FAINT)
 
@@ -201,7 +201,7 @@ def valley_picture(
         "Star: the least value. Cross: the path leaves the picture."
     )
     return Picture(
-        "optimizers in a valley", width, 60 + rows * (300 if columns > 1 else 420), draw, caption
+        "optimizers in a valley", width, 60 + rows * (315 if columns > 1 else 420), draw, caption
     )
 
 
@@ -226,7 +226,9 @@ def _walk(plane: Any, path: np.ndarray, function: _Function, window: Any) -> str
         return f"diverged at step {int(lost[0])}"
     plane.plot(*shown[-1], "s", color=SECOND, markersize=7, zorder=5)
     end = float(function(*shown[-1][:, None])[0])
-    return f"height {worded(float(f'{end:.2g}'))} after {len(path) - 1:,} steps"
+    return (
+        f"height {worded(float(f'{end:.2g}'))} after {len(path) - 1:,} step{'s' * (len(path) != 2)}"
+    )
 
 
 def boundary_picture(
@@ -281,7 +283,7 @@ def boundary_picture(
         for number, (plane, (name, model)) in enumerate(zip(planes, models.items(), strict=True)):
             plane.grid(False)
             right = float(np.mean(np.asarray(model(X)) == labels))
-            plane.set_title(f"{plain(name, 30)}: {100 * right:.1f} % of these rows right")
+            plane.set_title(f"{plain(name, 34)}\n{100 * right:.1f} % of these rows right")
             _regions(plane, model, classes, bounds)
             _dots(plane, X, labels, classes, legend=number == 0)
             axis(plane.xaxis, *bounds[0], False, most=5)
@@ -290,7 +292,7 @@ def boundary_picture(
         figure.supylabel(plain(names[1]), fontsize=12, color=FAINT)
 
     width = WIDE if columns > 1 else 620
-    height = 70 + rows * (300 if columns > 1 else 400)
+    height = 70 + rows * (315 if columns > 1 else 400)
     caption = "Lines: where the predicted class changes. Signs: the rows by their true class."
     return Picture("regions of the classifiers", width, height, draw, caption)
 

@@ -61,6 +61,7 @@ def score_picture(
     >>> "best" in score_picture(runs).svg()
     True
     """
+    score = plain(score)
     groups = ranked(groups_of(results), greater_is_better)
     shown, rest = groups[:MOST_ROWS], groups[MOST_ROWS:]
     caption = "Small dots: the runs. Large dot: their mean. Bar: 95 % interval of the mean."
@@ -102,7 +103,7 @@ def _range(values: Sequence[float]) -> float:
 def _mark(place: int, group: Group, ties: Collection[str]) -> str:
     if place == 0 and len(group.scores):
         return "best"
-    return "no difference from the best" if group.runs[0].setting in ties else ""
+    return "not told apart from the best" if group.runs[0].setting in ties else ""
 
 
 def _score_row(plane: Any, place: int, group: Group, mark: str, width: float) -> None:
@@ -119,7 +120,7 @@ def _score_row(plane: Any, place: int, group: Group, mark: str, width: float) ->
         style = {"markerfacecolor": inner, "markeredgecolor": colour, "markeredgewidth": 1.8}
         plane.plot(group.mean, place, shape, markersize=8, zorder=4, **style)
     number = score_text(group.mean, width) if len(scores) else ""
-    words = "   ".join(part for part in (number, mark, group.fate) if part)
+    words = ", ".join(part for part in (number, mark, group.fate) if part)
     at = {"xycoords": ("axes fraction", "data"), "va": "center", "annotation_clip": False}
     weight = BOLD if mark == "best" else None
     plane.annotate(words, (1.015, place), color=INK, fontsize=12, fontweight=weight, **at)
@@ -180,23 +181,22 @@ def rank_picture(
     def draw(figure: Any) -> None:
         plane = figure.subplots()
         _rank_plane(plane, order, ranks, lost, len(table))
-        for number, bar in enumerate(bars):
-            y = len(order) + 0.15 + 0.55 * number
-            plane.plot([min(bar), max(bar)], [y, y], color=SECOND, lw=4, solid_capstyle="round")
-            at = {"textcoords": "offset points", "va": "center", "annotation_clip": False}
-            plane.annotate("no difference", (max(bar), y), xytext=(10, 0), color=FAINT, **at)
-        plane.set_ylim(len(order) + 0.2 + 0.55 * max(len(bars), 1), -0.7)
+        _join(plane, bars, len(order))
 
+    joined = f"Thick bars join settings that are not told apart: {why}."
+    caption = f"Rank 1 is the best of a repeat. {joined if bars else 'All settings differ.'}"
     height = 84 + 27 * len(order) + 15 * len(bars)
-    return Picture(
-        f"mean rank by {score}",
-        760,
-        height,
-        draw,
-        f"Rank 1 is the best of a repeat. Thick bars join settings that do not differ: {why}."
-        if bars
-        else "Rank 1 is the best of a repeat. All settings differ.",
-    )
+    return Picture(f"mean rank by {plain(score)}", 760, height, draw, caption)
+
+
+def _join(plane: Any, bars: Sequence[Sequence[float]], rows: int) -> None:
+    """Draw a bar below all rows for each group of ranks that are not told apart."""
+    for number, bar in enumerate(bars):
+        y = rows + 0.15 + 0.55 * number
+        plane.plot([min(bar), max(bar)], [y, y], color=SECOND, lw=4, solid_capstyle="round")
+        at = {"textcoords": "offset points", "va": "center", "annotation_clip": False}
+        plane.annotate("not told apart", (max(bar), y), xytext=(10, 0), color=FAINT, **at)
+    plane.set_ylim(rows + 0.2 + 0.55 * max(len(bars), 1), -0.7)
 
 
 def _rank_plane(

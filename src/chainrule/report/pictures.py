@@ -15,9 +15,7 @@ _CELL, _GAP, _LINE = 72, 14, 15
 _WIDE = 720
 
 
-def example_grid(
-    pictures: np.ndarray, captions: Sequence[tuple[str, str]], title: str
-) -> Drawing:
+def example_grid(pictures: np.ndarray, captions: Sequence[tuple[str, str]], title: str) -> Drawing:
     """Return pictures side by side, each with two lines of words under it.
 
     Parameters

@@ -12,7 +12,7 @@ __all__ = ["data_address", "png"]
 
 
 def png(pixels: np.ndarray) -> bytes:
-    """Return a PNG of bytes: `(height, width)` grey, or `(height, width, 3)` in colour.
+    r"""Return a PNG of bytes: `(height, width)` grey, or `(height, width, 3)` in colour.
 
     Source: PNG specification (ISO/IEC 15948), sections 5 and 11.
 
@@ -20,7 +20,7 @@ def png(pixels: np.ndarray) -> bytes:
     -------
     >>> import numpy as np
     >>> png(np.zeros((2, 3), np.uint8))[:8]
-    b'\\x89PNG\\r\\n\\x1a\\n'
+    b'\x89PNG\r\n\x1a\n'
     """
     height, width = pixels.shape[:2]
     lines = np.ascontiguousarray(pixels, np.uint8).reshape(height, -1)

@@ -1,0 +1,280 @@
+"""What a comparison says: settings by rank, every pair with its test, and the whole in words."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import UsageError
+from chainrule.experiments.outcome import Sweep
+from chainrule.experiments.statistics import (
+    LEVEL,
+    corrected_t,
+    holm,
+    mean_ranks,
+    rank_difference,
+    sign_test,
+    signed_rank,
+)
+from chainrule.experiments.table import TableRow
+from chainrule.storage.document import plain
+
+__all__ = ["Comparison", "Pair", "against_best", "compared"]
+
+_MOST = 60
+"""Settings of one comparison: 1,770 pairs."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two settings on the same splits.
+
+    Parameters
+    ----------
+    better, worse : str
+        The settings in words, by their mean score.
+    difference, low, high : float
+        Mean of better minus worse, and its 95 % interval by the corrected test.
+    n : int
+        Splits on which both have a score.
+    lost : tuple of int
+        Splits on which they have none: diverged or failed.
+    p : float
+        Of the corrected resampled t-test; NaN with less than two splits.
+    p_holm : float
+        The same, corrected for the number of pairs.
+    p_signed_rank, p_sign : float
+        Of Wilcoxon's signed-rank test and of the sign test.
+    """
+
+    better: str
+    worse: str
+    difference: float
+    low: float
+    high: float
+    n: int
+    lost: tuple[int, int]
+    p: float
+    p_holm: float
+    p_signed_rank: float
+    p_sign: float
+
+    @property
+    def differs(self) -> bool:
+        """Whether the difference is larger than chance explains at 5 %."""
+        return self.p_holm < 1 - LEVEL
+
+    def words(self, score: str) -> str:
+        """Return in one sentence what is known of the two."""
+        pair = f"{self.better} against {self.worse}"
+        if self.n < 2:
+            return f"{pair}: too few common runs to say anything ({self.n})"
+        by = f"{score} {abs(self.difference):.4g}"
+        span = f"95 % interval {self.low:+.4g} to {self.high:+.4g}"
+        lost = f", without {max(self.lost)} splits that were lost" if any(self.lost) else ""
+        if self.differs:
+            return f"{pair}: better by {by} ({span}, p = {self.p_holm:.2g}{lost})"
+        return (
+            f"{pair}: no difference that {self.n} runs can show; "
+            f"{by} apart ({span}, p = {self.p_holm:.2g}{lost})"
+        )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Settings compared over the same splits and seeds.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        The runs.
+    pairs : tuple of Pair
+        Every pair, those of the best setting first.
+    ranks : mapping of setting to mean rank
+        1 is the best; over the splits on which every setting ran.
+    critical : float
+        By how much two mean ranks must differ to count (Nemenyi); NaN without common splits.
+    """
+
+    sweep: Sweep
+    pairs: tuple[Pair, ...]
+    ranks: dict[str, float]
+    critical: float
+
+    def table(self) -> list[TableRow]:
+        """Return one row for each setting, the best first."""
+        return self.sweep.table()
+
+    def conclusion(self) -> str:
+        """Return what the best setting is better than, and what it is not told apart from."""
+        rows, score = self.table(), self.sweep.score
+        best = rows[0].setting
+        against = [pair for pair in self.pairs if best in (pair.better, pair.worse)]
+        others = [pair.worse if pair.better == best else pair.better for pair in against]
+        sure = [
+            other
+            for other, pair in zip(others, against, strict=True)
+            if pair.differs and pair.better == best
+        ]
+        open_ = [other for other in others if other not in sure]
+        text = f"{best} has the best mean {score}, {rows[0].mean:.4g}."
+        if sure:
+            text += f" It is better than {_listed(sure)}."
+        if open_:
+            text += f" A difference from {_listed(open_)} is not shown by these runs."
+        ill = [row for row in rows if row.diverged]
+        if ill:
+            text += " Diverged: " + _listed([_share(row) for row in ill]) + "."
+        failed = [row.setting for row in rows if row.failed]
+        return text + (f" Failed: {_listed(failed)}." if failed else "")
+
+    def __str__(self) -> str:
+        lines = [self.conclusion(), *(pair.words(self.sweep.score) for pair in self.pairs)]
+        return "\n".join(lines)
+
+    def document(self) -> dict[str, Any]:
+        """Return everything but the histories as JSON values."""
+        pairs = [{**asdict(pair), "differs": pair.differs} for pair in self.pairs]
+        return plain(
+            {
+                **self.sweep.document(),
+                "conclusion": self.conclusion(),
+                "pairs": pairs,
+                "ranks": self.ranks,
+                "critical_rank_difference": self.critical,
+            }
+        )
+
+
+def _listed(words: Sequence[str]) -> str:
+    return "; ".join(words) if any(", " in word for word in words) else ", ".join(words)
+
+
+def _share(row: TableRow) -> str:
+    return f"{row.setting} ({row.diverged} of {row.runs} runs)"
+
+
+def compared(sweep: Sweep) -> Comparison:
+    """Compare the settings of a sweep, split by split.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        With two settings at least, whose runs have the same splits and seeds.
+
+    Raises
+    ------
+    UsageError
+        There is nothing to compare, or far too much.
+
+    Example
+    -------
+    >>> from chainrule.experiments.comparison import compared
+    >>> from chainrule.experiments import Result, Sweep
+    >>> rows = [
+    ...     Result({"a": a}, r, r, r, score=0.8 + 0.1 * a + 0.01 * r * (1 + a))
+    ...     for a in (0, 1)
+    ...     for r in range(5)
+    ... ]
+    >>> found = compared(Sweep(rows, "accuracy", True, {"a": [0, 1]}, held=0.25))
+    >>> found.pairs[0].better, found.pairs[0].differs, found.ranks
+    ('a=1', True, {'a=1': 1.0, 'a=0': 2.0})
+    """
+    rows = sweep.table()
+    if not 2 <= len(rows) <= _MOST:
+        raise UsageError(
+            "these runs cannot be compared",
+            expected=f"2 to {_MOST} settings",
+            got=f"{len(rows)} with finished runs",
+        )
+    scores = {row.setting: _scores(sweep, row) for row in rows}
+    found = [
+        _pair(sweep, one, other, scores)
+        for one, other in itertools.combinations([row.setting for row in rows], 2)
+    ]
+    corrected = holm([pair.p for pair in found])
+    pairs = tuple(replace(pair, p_holm=p) for pair, p in zip(found, corrected, strict=True))
+    ranks, common = _ranks(sweep, scores)
+    critical = rank_difference(len(rows), common) if common else math.nan
+    return Comparison(sweep, pairs, ranks, critical)
+
+
+def _scores(sweep: Sweep, row: TableRow) -> dict[int, float]:
+    """Return the score of a setting on each split, NaN where it has none."""
+    return {
+        result.split: result.score
+        for result in sweep.results_of(row.settings)
+        if result.epochs == row.epochs
+    }
+
+
+def _pair(sweep: Sweep, one: str, other: str, scores: dict[str, dict[int, float]]) -> Pair:
+    both = sorted(set(scores[one]) & set(scores[other]))
+    pairs = np.array([(scores[one][split], scores[other][split]) for split in both]).reshape(-1, 2)
+    good = np.isfinite(pairs)
+    left, right = pairs[good.all(axis=1)].T
+    sign = 1.0 if sweep.greater_is_better else -1.0
+    first = bool(np.sum(sign * (left - right)) >= 0)
+    better, worse = (one, other) if first else (other, one)
+    differences = (left - right if first else right - left).tolist()
+    found = corrected_t(differences, sweep.held)
+    lost = tuple(int(count) for count in len(pairs) - good.sum(axis=0))
+    return Pair(
+        better,
+        worse,
+        found.mean,
+        found.low,
+        found.high,
+        len(differences),
+        (lost[0], lost[1]) if first else (lost[1], lost[0]),
+        found.p,
+        math.nan,
+        signed_rank(differences) if differences else math.nan,
+        sign_test(differences) if differences else math.nan,
+    )
+
+
+def _ranks(sweep: Sweep, scores: dict[str, dict[int, float]]) -> tuple[dict[str, float], int]:
+    common = sorted(set.intersection(*(set(found) for found in scores.values())))
+    if not common:
+        return {}, 0
+    table = [[found[split] for found in scores.values()] for split in common]
+    ranks = mean_ranks(table, sweep.greater_is_better)
+    return dict(zip(scores, ranks, strict=True)), len(common)
+
+
+def against_best(sweep: Sweep) -> list[tuple[str, Pair]]:
+    """Return each setting but the best, with its test against the best.
+
+    The p-values are corrected for these pairs alone. The best was picked by the same runs, so this
+    says which settings to keep in mind, and proves nothing.
+
+    Parameters
+    ----------
+    sweep : Sweep
+
+    Example
+    -------
+    >>> from chainrule.experiments import Result, Sweep
+    >>> from chainrule.experiments.comparison import against_best
+    >>> rows = [Result({"a": a}, r, r, r, score=a + r / 9) for a in (0, 1) for r in range(5)]
+    >>> [(name, pair.differs) for name, pair in against_best(Sweep(rows, "r2", True, {}))]
+    [('a=0', True)]
+    """
+    rows = sweep.table()
+    if not rows:
+        return []
+    best = rows[0].setting
+    scores = {row.setting: _scores(sweep, row) for row in rows if row.epochs == rows[0].epochs}
+    others = [name for name in scores if name != best]
+    pairs = [_pair(sweep, best, other, scores) for other in others]
+    corrected = holm([pair.p for pair in pairs])
+    return [
+        (other, replace(pair, p_holm=p))
+        for other, pair, p in zip(others, pairs, corrected, strict=True)
+    ]

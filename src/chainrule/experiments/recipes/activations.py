@@ -1,0 +1,171 @@
+"""Sigmoid, tanh, ReLU and GELU on one task: speed, score, gradients, saturation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from chainrule.experiments.recipes.arms import Arm, mlp
+from chainrule.experiments.recipes.claims import Claim, Measure, judged
+from chainrule.experiments.recipes.evidence import Conclusion, Evidence, worded
+from chainrule.experiments.recipes.measures import best_arms
+from chainrule.experiments.recipes.recipe import RECIPES, Lab, Recipe, Sheet
+from chainrule.experiments.recipes.tables import arm_sheet
+from chainrule.experiments.result import Result
+from chainrule.maths.optimizers_momentum import SGD
+from chainrule.report.figures_canvas import Picture
+from chainrule.report.figures_curves import loss_picture
+from chainrule.report.figures_scores import score_picture
+
+__all__ = ["Activations"]
+
+NAMES = ("sigmoid", "tanh", "relu", "gelu")
+RATES = (0.03, 0.1, 0.3, 1.0)
+DEPTH = 3
+CLAIMS = (
+    Claim("ReLU learns in fewer epochs than sigmoid", "relu", "sigmoid", "epochs", more=False),
+    Claim("ReLU ends with a better score than sigmoid", "relu", "sigmoid", "score"),
+    Claim("ReLU ends with a better score than tanh", "relu", "tanh", "score"),
+    Claim("GELU ends with a better score than ReLU", "gelu", "relu", "score"),
+    Claim(
+        "at the start, sigmoid lets less of the gradient through than ReLU",
+        *("sigmoid", "relu", "passed"),
+        more=False,
+    ),
+    Claim("ReLU switches off more of its values than tanh saturates", "relu", "tanh", "flat"),
+)
+
+
+@RECIPES.register
+@dataclass(frozen=True)
+class Activations(Recipe):
+    """Train one network with four activations, each at the rate that suits it best.
+
+    Source: Glorot, Bordes, Bengio, "Deep sparse rectifier neural networks" (AISTATS 2011);
+    Hendrycks, Gimpel, "Gaussian error linear units" (2016).
+
+    Example
+    -------
+    >>> from chainrule.experiments.recipes import RECIPES
+    >>> RECIPES["activations"].title
+    'Sigmoid, tanh, ReLU and GELU'
+    """
+
+    name = "activations"
+    title = "Sigmoid, tanh, ReLU and GELU"
+    question = "How does the activation change speed, final score, gradients and saturation?"
+    varied = "activation; learning rate, of which each activation gets its best on validation rows"
+    kept = "three hidden layers of 64 units, plain SGD, batches of 32, the epochs"
+    source = "Glorot, Bordes, Bengio (AISTATS 2011)"
+
+    def arms(self, lab: Lab) -> list[Arm]:
+        rates = lab.choose(RATES, RATES[1:3])
+        return [
+            Arm(
+                {"activation": name, "learning_rate": rate},
+                mlp(lab.data.facts.outputs, depth=DEPTH, activation=name),
+                {"optimizer": SGD(rate), "epochs": lab.choose(40, 15), "record": True},
+            )
+            for name in NAMES
+            for rate in rates
+        ]
+
+    def conclude(self, evidence: Evidence) -> tuple[Conclusion, ...]:
+        metric, best = evidence.known.metric, best_arms(evidence, "activation")
+        level = _level(evidence, best)
+
+        def epochs(run: Result) -> float:
+            return evidence.epochs_to(run, f"validation_{metric}", level)
+
+        when = f"epochs until validation {metric} {worded(level)} (none: one more than there are)"
+        passed = "gradient at the first hidden layer over that at the last"
+        flat = "share of hidden values whose slope is under 1 % of the largest"
+        measures = {
+            "epochs": Measure(when, epochs, ratio=True),
+            "score": Measure(f"test {metric}", evidence.score),
+            "passed": Measure(passed, _passed, ratio=True, held=False),
+            "flat": Measure(flat, _flat, held=False),
+        }
+        return judged(CLAIMS, best, measures, evidence)
+
+    def observations(self, evidence: Evidence) -> tuple[str, ...]:
+        best = best_arms(evidence, "activation")
+        rates = ", ".join(f"{name} {arm['learning_rate']:g}" for name, arm in best.items())
+        dead = float(np.mean(evidence.values(best["relu"], _dead)))
+        return (
+            f"Rates chosen on the validation rows: {rates}.",
+            (
+                f"Of the ReLU units {100 * dead:.1f} % were off in every row looked at, "
+                "at the end of the training: off for some rows is sparsity, off for all is death."
+            ),
+        )
+
+    def sheets(self, evidence: Evidence) -> list[Sheet]:
+        metric = evidence.known.metric
+        return [
+            arm_sheet(
+                evidence,
+                "All settings",
+                {
+                    f"test {metric}": evidence.score,
+                    "validation loss": lambda run: evidence.last(run, "validation_loss"),
+                    "gradient passed": _passed,
+                    "flat": _flat,
+                    "dead": _dead,
+                },
+            ),
+        ]
+
+    def pictures(self, evidence: Evidence) -> list[Picture]:
+        runs = [
+            run for arm in best_arms(evidence, "activation").values() for run in evidence.of(**arm)
+        ]
+        plain = [_only(run, "activation") for run in runs]
+        return [
+            loss_picture(plain),
+            score_picture(plain, score=f"validation {evidence.known.metric}"),
+        ]
+
+
+def _only(run: Result, *names: str) -> Result:
+    """Return a run under these of its settings alone: those that a picture tells apart."""
+    return replace(run, settings={name: run.settings[name] for name in names})
+
+
+def _level(evidence: Evidence, best: dict[str, dict[str, Any]]) -> float:
+    """Return the score that lies nine tenths of the way from guessing to the best."""
+    top = max(float(np.mean(evidence.values(arm, evidence.held))) for arm in best.values())
+    chance = evidence.known.chance_score
+    return chance + 0.9 * (top - chance)
+
+
+def _snapshots(run: Result) -> list[Any]:
+    return [] if run.recording is None else list(run.recording["snapshots"])
+
+
+def _hidden(snapshot: Any, name: str) -> list[list[float]]:
+    """Return output, gradient, flat and dead of each hidden activation, from the first on."""
+    return [state for node, state in snapshot["nodes"].items() if node.startswith(name)]
+
+
+def _passed(run: Result) -> float:
+    snapshots = _snapshots(run)
+    states = _hidden(snapshots[0], run.settings["activation"]) if snapshots else []
+    return states[0][1] / states[-1][1] if states and states[-1][1] else math.nan
+
+
+def _flat(run: Result) -> float:
+    return _late(run, 2)
+
+
+def _dead(run: Result) -> float:
+    return _late(run, 3)
+
+
+def _late(run: Result, place: int) -> float:
+    snapshots = _snapshots(run)
+    states = _hidden(snapshots[-1], run.settings["activation"]) if snapshots else []
+    return float(np.mean([state[place] for state in states])) if states else math.nan

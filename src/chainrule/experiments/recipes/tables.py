@@ -1,0 +1,72 @@
+"""The tables of a recipe's report: one line for each setting, or a grid of two axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from chainrule.experiments.recipes.evidence import Evidence, worded
+from chainrule.experiments.recipes.recipe import Sheet
+from chainrule.experiments.result import Result, setting_text
+from chainrule.experiments.statistics import corrected_t
+
+__all__ = ["Measure", "arm_sheet", "grid_sheet"]
+
+Measure = Callable[[Result], float]
+
+
+def arm_sheet(
+    evidence: Evidence, title: str, measures: Mapping[str, Measure], note: str = ""
+) -> Sheet:
+    """Return a line for each setting: mean and half the interval of each measure, lost runs."""
+    rows = [
+        (
+            setting_text(arm),
+            *(_cell(evidence.values(arm, measure), evidence) for measure in measures.values()),
+            _lost(evidence.of(**arm)),
+        )
+        for arm in evidence.arms()
+    ]
+    heads = ("setting", *measures, "diverged")
+    words = "Mean of the repeats ± half of its 95 % interval."
+    return Sheet(title, heads, rows, f"{words} {note}".strip())
+
+
+def grid_sheet(
+    evidence: Evidence,
+    title: str,
+    down: tuple[str, Sequence[Any]],
+    across: tuple[str, Sequence[Any]],
+    measure: Measure,
+) -> Sheet:
+    """Return the mean of a measure for each pair of two axes' values."""
+    rows = [
+        (
+            f"{value:g}",
+            *(
+                worded(_mean(evidence.values({down[0]: value, across[0]: other}, measure)))
+                for other in across[1]
+            ),
+        )
+        for value in down[1]
+    ]
+    head = f"{down[0]} \\ {across[0]}".replace("_", " ")
+    return Sheet(title, (head, *(f"{value:g}" for value in across[1])), rows)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def _cell(values: Sequence[float], evidence: Evidence) -> str:
+    if not all(math.isfinite(value) for value in values):
+        return "-"
+    found = corrected_t(values, evidence.known.overlap)
+    reach = found.high - found.mean
+    return worded(found.mean) + (f" ± {worded(reach)}" if math.isfinite(reach) else "")
+
+
+def _lost(runs: Sequence[Result]) -> str:
+    lost = sum(run.diverged for run in runs)
+    return f"{lost} of {len(runs)}" if lost else "none"

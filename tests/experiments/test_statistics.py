@@ -1,0 +1,136 @@
+"""Statistics against SciPy's, and against tables in print."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from chainrule.errors import ChainruleError
+from chainrule.experiments import Result, Sweep
+from chainrule.experiments.comparison import against_best, compared
+from chainrule.experiments.statistics import (
+    corrected_t,
+    holm,
+    mean_interval,
+    mean_ranks,
+    rank_difference,
+    sign_test,
+    signed_rank,
+)
+
+VALUES = np.random.default_rng(1).normal(0.3, 1.0, 12)
+
+
+def test_the_interval_is_students() -> None:
+    found = mean_interval(VALUES.tolist())
+    low, high = stats.t.interval(0.95, 11, VALUES.mean(), stats.sem(VALUES))
+    assert (found.low, found.high) == pytest.approx((low, high))
+    assert found.p == pytest.approx(stats.ttest_1samp(VALUES, 0).pvalue)
+
+
+def test_the_corrected_test_widens_the_variance() -> None:
+    plain, corrected = corrected_t(VALUES.tolist(), 0.0), corrected_t(VALUES.tolist(), 0.25)
+    factor = math.sqrt((1 / 12 + 0.25) / (1 / 12))
+    assert (corrected.high - corrected.mean) / (plain.high - plain.mean) == pytest.approx(factor)
+    t = VALUES.mean() / (VALUES.std(ddof=1) * math.sqrt(1 / 12 + 0.25))
+    assert corrected.p == pytest.approx(2 * stats.t.sf(abs(t), 11))
+
+
+def test_few_numbers_give_no_interval() -> None:
+    assert math.isnan(mean_interval([]).mean)
+    assert (mean_interval([2.0]).mean, mean_interval([2.0]).p) == (
+        2.0,
+        pytest.approx(math.nan, nan_ok=True),
+    )
+    assert corrected_t([0.0, 0.0, 0.0], 0.2).p == 1.0
+    assert corrected_t([0.1, 0.1, 0.1], 0.2).p == pytest.approx(0.0, abs=1e-6)
+
+
+def test_the_signed_rank_test_is_scipys() -> None:
+    assert signed_rank(VALUES.tolist()) == pytest.approx(stats.wilcoxon(VALUES).pvalue)
+    assert signed_rank([0.0, 0.0]) == 1.0
+    assert 0 < signed_rank([0.0, 1.0, 1.0, -2.0, 3.0, 3.0]) <= 1
+
+
+def test_the_sign_test_counts() -> None:
+    assert sign_test([1, 2, 3, -1, 0]) == pytest.approx(stats.binomtest(3, 4).pvalue)
+    assert sign_test([0.0]) == 1.0
+
+
+def test_holm_is_monotone_and_at_most_bonferroni() -> None:
+    values = [0.01, 0.04, 0.03, 0.005, math.nan]
+    found = holm(values)
+    assert found[:4] == pytest.approx([0.04, 0.09, 0.09, 0.025])
+    assert math.isnan(found[4])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+def test_the_critical_difference_is_demsars() -> None:
+    # Demsar (2006), table 5: q of 0.05 is 2.343 for 3 and 3.164 for 10 settings.
+    assert rank_difference(3, 1) == pytest.approx(2.343 * math.sqrt(3 * 4 / 6), abs=2e-3)
+    assert rank_difference(10, 1) == pytest.approx(3.164 * math.sqrt(10 * 11 / 6), abs=4e-3)
+
+
+def test_ranks_share_ties_and_put_lost_runs_last() -> None:
+    assert mean_ranks([[0.9, math.nan, 0.9]], True) == [1.5, 3.0, 1.5]
+    assert mean_ranks([[0.9, 0.1]], False) == [2.0, 1.0]
+    with pytest.raises(ChainruleError):
+        mean_ranks([], True)
+
+
+def made(scores: dict[str, list[float]], held: float = 0.25) -> Sweep:
+    rows = [
+        Result({"setting": name}, place, place, place, score=value)
+        for name, values in scores.items()
+        for place, value in enumerate(values)
+    ]
+    return Sweep(rows, "accuracy", True, {}, held)
+
+
+def test_false_alarms_are_as_rare_as_promised_even_for_overlapping_splits() -> None:
+    generator = np.random.default_rng(0)
+    alarms = 0
+    for _ in range(200):
+        shared = generator.normal(0, 0.02, (2, 10)) + generator.normal(0, 0.005, (2, 1))
+        found = compared(made({"a": shared[0].tolist(), "b": shared[1].tolist()}))
+        alarms += found.pairs[0].differs
+    assert alarms <= 20
+
+
+def test_a_clear_difference_is_found_and_said() -> None:
+    steps = [0.001 * place for place in range(8)]
+    scores = {"good": [0.9 + step for step in steps], "bad": [0.7 - step for step in steps]}
+    found = compared(made(scores))
+    assert found.pairs[0].differs
+    assert "good has the best mean accuracy" in str(found)
+    assert "It is better than bad." in found.conclusion()
+    assert found.ranks == {"good": 1.0, "bad": 2.0}
+
+
+def test_no_difference_is_said_to_be_none() -> None:
+    found = compared(made({"a": [0.8, 0.9, 0.7], "b": [0.81, 0.88, 0.71]}))
+    assert not found.pairs[0].differs
+    assert "no difference that 3 runs can show" in str(found)
+    assert "is not shown by these runs" in found.conclusion()
+
+
+def test_lost_runs_are_left_out_of_a_pair_and_named() -> None:
+    nan = math.nan
+    found = compared(made({"a": [0.8, 0.9, 0.7], "b": [0.5, nan, nan]}))
+    assert (found.pairs[0].n, found.pairs[0].lost) == (1, (0, 2))
+    assert "too few common runs" in str(found)
+    assert "diverged" not in found.conclusion().lower()  # these have no score for another reason
+
+
+def test_one_setting_cannot_be_compared() -> None:
+    with pytest.raises(ChainruleError, match="cannot be compared"):
+        compared(made({"a": [0.8]}))
+
+
+def test_the_others_are_tested_against_the_best() -> None:
+    scores = {"a": [0.8, 0.81, 0.82, 0.8], "b": [0.5, 0.52, 0.51, 0.5], "c": [0.8, 0.8, 0.83, 0.8]}
+    found = {name: pair.differs for name, pair in against_best(made(scores))}
+    assert found in ({"a": False, "b": True}, {"c": False, "b": True})
