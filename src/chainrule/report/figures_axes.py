@@ -84,17 +84,17 @@ def head(figure: Any, words: str) -> None:
     figure.suptitle(words, x=0.008, ha="left", fontsize=12, color=FAINT)
 
 
-def limits(values: Sequence[float] | np.ndarray) -> tuple[float, float, bool]:
+def limits(values: Sequence[float] | np.ndarray, ratio: float = 20.0) -> tuple[float, float, bool]:
     """Return the interval of an axis and whether it goes by powers of ten.
 
-    It does so where all numbers are positive and the largest is 20 times the least.
+    It does so where all numbers are positive and the largest is over `ratio` times the least.
     """
     finite = np.array(values, np.float64)
     finite = finite[np.isfinite(finite)]
     if not len(finite):
         return 0.0, 1.0, False
     low, high = float(finite.min()), float(finite.max())
-    log = low > 0 and high / 20 > low
+    log = low > 0 and high / ratio > low
     if log:
         room = (high / low) ** 0.05 if high / low < 1e200 else 10.0
         return low / room, high * room, True

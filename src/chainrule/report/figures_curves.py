@@ -94,10 +94,12 @@ def loss_picture(
     def draw(figure: Any) -> None:
         planes = grid(figure, len(panels), most)
         bounds = _bounds(list(curves.values()))
+        lost = any(curve.ends for curve in curves.values())
+        crosses = "crosses: runs that diverged or failed" if lost else ""
         if by:
-            head(figure, f"lines by {plain(by)}; crosses: runs that diverged or failed")
-        elif any(curve.ends for curve in curves.values()):
-            head(figure, "crosses: runs that diverged or failed")
+            head(figure, f"lines by {plain(by)}{'; ' * bool(crosses)}{crosses}")
+        elif crosses:
+            head(figure, crosses)
         single = all(len(panel.groups) == 1 for panel in panels)
         for plane, panel in zip(planes, panels, strict=True):
             _set_axes(plane, bounds, len(panels))
@@ -133,7 +135,7 @@ def _bounds(curves: Sequence[Curve]) -> tuple[tuple[float, float, bool], ...]:
     if not len(down):
         down = np.array([y for _, y in ends])
     left, right, log = limits(across)
-    return (left if log else min(left, 0.0), right, log), limits(down)
+    return (left if log else min(left, 0.0), right, log), limits(down, 8.0)
 
 
 def _set_axes(plane: Any, bounds: Any, panels: int) -> None:

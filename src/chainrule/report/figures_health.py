@@ -22,6 +22,11 @@ __all__ = ["gradient_picture", "health_picture"]
 MOST_PLANES = 12
 _OUTPUT, _GRADIENT, _FLAT, _DEAD = range(4)
 """Places of a node's numbers in the document of a recording."""
+_DEAD_WORDS = " Dead: the unit's slope is next to nothing in every row that was looked at."
+_FLAT_WORDS = (
+    " Saturated: the slope is under 1 % of its largest in a row; for ReLU that is each negative "
+    "input, so about half is usual."
+)
 _Line = tuple[np.ndarray, np.ndarray]
 
 
@@ -98,6 +103,7 @@ def health_picture(
     chosen, why = _chosen(results, by, greater_is_better)
     place, label = (_DEAD, "dead units") if what == "dead" else (_FLAT, "saturated outputs")
     lines = {name: _shares(group, place) for name, group in chosen.items()}
+    why += _DEAD_WORDS if what == "dead" else _FLAT_WORDS
     return _picture(f"share of {label} of each layer", lines, chosen, why, share=True)
 
 
