@@ -21,10 +21,11 @@ from chainrule.experiments.recipes import RECIPES
 from chainrule.experiments.recipes.arms import Arm, mlp, run_arms
 from chainrule.experiments.recipes.task import task_of
 
-SEEDS = (0, 1_000, 2_000)
+SEEDS = (3_000, 4_000, 5_000)
+"""First seeds of the repeats; the claims to hold were chosen with seeds below."""
 LIMIT = 180.0
 """Seconds that a recipe may take."""
-ALLOWED = 2.0
+ALLOWED = 2.5
 """Most times the best loss of a sweep that the suggested rate may end with."""
 METHODS = {
     "sgd": (cr.SGD, np.geomspace(0.01, 10, 13)),
@@ -39,7 +40,7 @@ HELD: dict[str, tuple[str, ...]] = {
     "regularisers": ("an L2 penalty", "dropout narrows"),
     "initialisers": ("zeros do not", "too small", "too large", "faster than Glorot's"),
     "depth": ("after 2", "lets more pass", "let less pass", "nearer to its size", "batch norm"),
-    "optimizers": ("fewer steps", "faster than SGD"),
+    "optimizers": ("fewer steps", "momentum learns faster"),
     "batch-gd-vs-sgd": ("mini-batches learn more", "single rows learn more", "wobbles more"),
     "large-batch": ("there is a gap", "by the root", "behind a warm-up, ends lower"),
 }

@@ -109,6 +109,25 @@ def test_an_interrupt_keeps_what_was_learned(tmp_path: Path) -> None:
     assert cr.load(tmp_path / "model.safetensors").record["stop_reason"] == "interrupted"
 
 
+def test_an_interrupt_that_python_lost() -> None:
+    program = (
+        "import signal, sys, time, weakref\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from chainrule.cli import main as command\n"
+        "class Thing: pass\n"
+        "def lost(_): raise KeyboardInterrupt\n"
+        "def run(words):\n"
+        "    thing = Thing()\n"
+        "    keep = weakref.ref(thing, lost)\n"
+        "    del thing\n"
+        "    time.sleep(20)\n"
+        "command._run = run\n"
+        "sys.exit(command.main(['list']))"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (130, "interrupted\n")
+
+
 def test_a_reader_that_leaves_early(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(homes())
     words = ["train", "t.csv", "--target", "price", "--epochs", "1", *QUICK]

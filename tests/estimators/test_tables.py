@@ -93,6 +93,16 @@ def test_every_kind_of_frame(kind: str) -> None:
     assert model.n_features_in_ == 6
 
 
+def test_a_lazy_frame_without_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    duckdb, frame = importlib.import_module("duckdb"), homes()[["town", "area"]]
+    y = np.arange(ROWS) % 2
+    for module in ("pyarrow", "narwhals._arrow.dataframe"):
+        monkeypatch.setitem(importlib.import_module("sys").modules, module, None)
+    lazy = MLPClassifier(4, max_iter=2, random_state=0).fit(duckdb.from_df(frame), y)
+    direct = MLPClassifier(4, max_iter=2, random_state=0).fit(frame, y)
+    assert np.array_equal(lazy.predict_proba(frame), direct.predict_proba(frame))
+
+
 def test_what_the_columns_become() -> None:
     frame = homes()
     model = classifier().fit(frame, answers(frame))

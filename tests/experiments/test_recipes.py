@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.errors import InvalidParameterError, UnknownNameError, UsageError
+from chainrule.errors import DataError, InvalidParameterError, UnknownNameError, UsageError
 from chainrule.experiments.recipes import RECIPES
 from chainrule.experiments.recipes.evidence import DIRECTIONS
 from chainrule.experiments.recipes.report import LabReport
@@ -157,7 +157,17 @@ def test_a_users_arrays() -> None:
     found = cr.lab_notes("large-batch", X, X @ [1.0, -2.0, 0.5], repeats=2, quick=True)
     assert found.evidence.known.metric == "r2"
     assert found.evidence.known.rows == 120
+    assert found.command() == ""  # no command has these arrays
     assert len(found.evidence.results) == 10
+
+
+def test_runs_that_diverge_are_counted_and_not_dropped() -> None:
+    draws = np.random.default_rng(0)
+    X = draws.normal(size=(100, 3)) * 1e5
+    found = cr.lab_notes("warmup", X, X[:, 0], repeats=2, quick=True)
+    assert found.evidence.lost() == len(found.evidence.results) == 16
+    assert "16 of 16 runs diverged" in str(found)
+    assert set(found.directions.values()) == {"no difference"}
 
 
 def test_what_is_wrong_is_said() -> None:
@@ -165,6 +175,10 @@ def test_what_is_wrong_is_said() -> None:
         cr.lab_notes("large-bach")
     with pytest.raises(InvalidParameterError, match="target"):
         cr.lab_notes("warmup", np.zeros((4, 2)))
+    with pytest.raises(DataError, match="not made of numbers"):
+        cr.lab_notes("warmup", [["a", "b"], ["c", "d"]], [0, 1])
+    with pytest.raises(DataError, match="finite"):
+        cr.lab_notes("warmup", np.full((40, 2), np.nan), np.arange(40) % 2)
     with pytest.raises(InvalidParameterError, match="repeats"):
         cr.lab_notes("warmup", repeats=0)
     with pytest.raises(UsageError, match="trains nothing"):

@@ -70,7 +70,7 @@ def test_the_cases_meet_every_member() -> None:
 def test_every_formula_gives_its_value_and_every_gradient_is_a_derivative(number: int) -> None:
     step = traces()[number]
     proof = step.check()
-    assert proof, (proof.mismatches, proof.failed_gradients, proof.worst)
+    assert proof.passed, str(proof)
     assert proof.formulas > 10
     assert proof.gradients >= len(ALL[number][1].parameters.names())
     parameters = step.of_role("parameter")
@@ -142,7 +142,9 @@ def test_a_wrong_formula_is_found() -> None:
         )
         proof = dataclasses.replace(step, records=records, whole=records).check()
         assert not proof
+        assert not proof.passed
         assert proof.mismatches == (name,)
+        assert str(proof).startswith(f"trace does not hold: {name};")
 
 
 def test_a_wrong_gradient_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

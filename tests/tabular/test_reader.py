@@ -58,7 +58,7 @@ def test_kinds_and_missing_cells(tmp_path: Path) -> None:
     assert values(table, "t") == ["x", "NA", None, "y"]
     assert values(table, "e") == [None] * 4
     assert values(table, "mixed") == ["1", "a", "2", None]
-    assert any("n: 1 cells hold 'NA'" in note for note in table.notes)
+    assert any("n: 1 cell holds 'NA'" in note for note in table.notes)
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,15 @@ def test_a_history_is_a_sequence_of_rows() -> None:
     assert History().to_csv_text() == "\n"
 
 
+def test_it_prints_on_one_line() -> None:
+    assert str(History()) == "History of 0 epochs"
+    rows = [{"epoch": 1, "train_loss": 0.5, "validation_loss": None}]
+    assert str(History([*rows])) == "History of 1 epoch, train_loss 0.5 to 0.5"
+    run = regress(epochs=2)
+    assert str(run.history).startswith("History of 2 epochs, train_loss ")
+    assert "validation_loss" not in str(run.history)
+
+
 def test_an_unknown_column_is_named() -> None:
     run = regress(epochs=1)
     with pytest.raises(UnknownNameError, match="train_los") as caught:

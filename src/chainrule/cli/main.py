@@ -6,12 +6,13 @@ imported before it is needed, so that `chainrule --help` answers at once.
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import re
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from chainrule.errors import ChainruleError, MissingExtraError, UsageError
 
@@ -43,6 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ.setdefault(variable, "1")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # what a poor terminal cannot show is a "?"
+    before = sys.unraisablehook
+    sys.unraisablehook = functools.partial(_unraised, before)
+    try:
+        return _answered(words)
+    finally:
+        sys.unraisablehook = before
+
+
+def _answered(words: list[str]) -> int:
     try:
         return _run(words or ["--help"])
     except ChainruleError as error:
@@ -63,6 +73,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _tell(ChainruleError(f"{error.strerror or error}", where=str(error.filename or "")))
     except Exception as error:  # noqa: BLE001 - a person gets a sentence, never a traceback
         return _unexpected(error, words)
+
+
+def _unraised(before: Callable[[Any], object], event: Any) -> None:
+    """Interrupt again where Python lost the interrupt: in a destructor or another such callback."""
+    if event.exc_type is not KeyboardInterrupt:
+        before(event)
+        return
+    import signal
+    import threading
+
+    again = threading.Timer(0.01, signal.raise_signal, (signal.SIGINT,))
+    again.daemon = True
+    again.start()
 
 
 def _run(words: list[str]) -> int:

@@ -17,12 +17,13 @@ from __future__ import annotations
 
 import importlib
 import numbers
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from chainrule.errors import DataError
+from chainrule.errors import DataError, MissingExtraError
 from chainrule.tabular.codes import fit_code
 from chainrule.tabular.encoder import Encoder
 from chainrule.tabular.frames import table_of
@@ -65,7 +66,19 @@ def frame_of(X: Any) -> Any:
     except ImportError:
         return X
     frame = narwhals.from_native(X, pass_through=True)
-    return frame.collect().to_native() if hasattr(frame, "collect") else X
+    return _collected(frame) if hasattr(frame, "collect") else X
+
+
+def _collected(frame: Any) -> Any:
+    """Return the cells of a lazy frame, in PyArrow or whatever is there to hold them."""
+    for backend in (None, "pandas", "polars"):
+        with suppress(ImportError):
+            return frame.collect(backend).to_native()
+    raise MissingExtraError(
+        "reading this data frame needs PyArrow, pandas or polars, and none is installed",
+        where="X",
+        do="pip install pyarrow",
+    )
 
 
 def _arrays(X: Any) -> dict[str, np.ndarray] | None:

@@ -269,7 +269,7 @@ def checkpoint_instead(where: str) -> FileFormatError:
     return FileFormatError(
         "this is the checkpoint of a run, not a model",
         where=where,
-        do="go on from it with resume=: a finished run gives its model at once",
+        do="go on from it with resume=, which gives the model of a finished run at once",
     )
 
 

@@ -280,7 +280,8 @@ class Model:
         )
 
     def _predictions(self, X: ArrayLike) -> np.ndarray:
-        P = self.loss.predict(self.raw(X))
+        with np.errstate(over="ignore", invalid="ignore"):  # told of below
+            P = self.loss.predict(self.raw(X))
         bad = ~np.isfinite(P).all(axis=1)
         if bad.any():
             raise DataError(

@@ -22,7 +22,8 @@ def column_notes(cells: Cells, cell: str, column: Column, profile: Profile) -> l
         )
         words = ", ".join(sorted(repr(word) for (word,) in found.fetchall()))
         how = "read as words" if kind == "text" else "read as missing"
-        notes.append(f"{name}: {profile.word:,} cells hold {words}, {how}")
+        held = "1 cell holds" if profile.word == 1 else f"{profile.word:,} cells hold"
+        notes.append(f"{name}: {held} {words}, {how}")
     if kind == "number":
         notes += _rounded(cells, cell, column)
     nearly = profile.nearly() if kind == "text" else None

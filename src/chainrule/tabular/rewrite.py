@@ -25,8 +25,8 @@ def rewritten(
     """
     if wanted in ("text", "boolean"):
         return profile, []
+    told = wanted is None and profile.kind() == "text" and profile.nearly() != "date"
     if not _worth(cells, cell, profile, wanted, dialect):
-        told = wanted is None and profile.kind() == "text"
         return profile, _framed(cells, name, cell) if told else []
     doubtful: list[Way] = []
     for way in WAYS:
@@ -35,8 +35,8 @@ def rewritten(
             continue
         table = cells.table(cell)
         fits, marks, proof = cells.ask(f"SELECT {way.counts(cell)} FROM {table}").fetchone()
-        told = dialect.decimal == "," == way.decimal
-        if fits + profile.word != profile.filled or not (marks or told):
+        stated = dialect.decimal == "," == way.decimal
+        if fits + profile.word != profile.filled or not (marks or stated):
             continue
         if not (given or proof):
             doubtful.append(way)
@@ -44,7 +44,8 @@ def rewritten(
         place, text = cells.first(cell, _is_special(cell)) or ("", "")
         cells.ask(way.rewriting(table, cell))
         return _profile(cells, cell), [f"{name}: {way.name}, such as {text[:40]!r} ({place})"]
-    return profile, _doubts(cells, name, cell, doubtful, profile)
+    notes = _doubts(cells, name, cell, doubtful, profile)
+    return profile, notes or (_framed(cells, name, cell) if told else [])
 
 
 def _worth(

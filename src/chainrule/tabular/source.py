@@ -55,6 +55,7 @@ _FORMS: dict[str, Form] = {
 }
 SUFFIXES = tuple(_FORMS)
 PACKED = (".gz", ".zst")
+_SHEETS = (".xlsx", ".xls", ".ods")
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -144,6 +145,7 @@ def _file(path: Path, folder: Path) -> Source:
             where=str(path),
             expected=f"a name that ends in {', '.join(SUFFIXES)} (text also with {ends})",
             got=path.name,
+            do="save the sheet as CSV" if suffix and suffix[0] in _SHEETS else "",
         )
     return Source(str(path), path, form, folder, tabs=suffix == [".tsv"])
 

@@ -16,7 +16,7 @@ c) Rows are drawn into training, validation and test one by one (`part_of_rows`)
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from chainrule.files import readable_file
@@ -105,6 +105,7 @@ def stream_table(
     drop_missing_target: bool = False,
     dialect: Dialect = AS_FOUND,
     told: Told | None = None,
+    ignore: Sequence[str] = (),
 ) -> StreamedTable:
     r"""Read a table file of any size into blocks to train on.
 
@@ -131,6 +132,8 @@ def stream_table(
     dialect : Dialect, optional
     told : function, optional
         Called with what is being done and the rows of it that are done.
+    ignore : sequence of str
+        Columns that the network does not see.
 
     Raises
     ------
@@ -154,11 +157,11 @@ def stream_table(
     writer = BlocksWriter(budget, folder, (validation_share, test_share), seed, dtype)
     try:
         with passing_folder(folder) as room:
-            table = read(path, target, dialect, room, budget, told)
+            table = read(path, target, dialect, room, budget, told, ignore)
             fitted = fit(table, writer, drop_missing_target)
             code = fitted.target.code(task, standardise=False)
             scaled = standardise is None or standardise(code)
-            encoder = fitted.encoder(code.task, scaled)
+            encoder = fitted.encoder(code.task, scaled, ignore)
             counts = encode(table, encoder, writer)
         blocks = Blocks(writer.finish())
     except BaseException:

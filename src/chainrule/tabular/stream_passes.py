@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from chainrule.tabular.reader import read_table
 from chainrule.tabular.stream_cache import ColumnCache
 from chainrule.tabular.stream_fit import MOST_LEVELS, ColumnTally, TargetTally
 from chainrule.tabular.stream_parts import FilePart, file_parts
-from chainrule.tabular.table import Kind, Table, missing_column
+from chainrule.tabular.table import Kind, Table, missing_column, require_ignored
 from chainrule.tabular.target import Task
 from chainrule.training.blocks_folder import require_space
 from chainrule.training.blocks_memory import Budget
@@ -79,13 +79,14 @@ def read(
     room: Path,
     budget: Budget,
     told: Told | None = None,
+    ignore: Sequence[str] = (),
 ) -> ReadTable:
     """Read a table file once, in parts, and keep its columns on the disk.
 
     Raises
     ------
     DataError
-        The file cannot be read, or has no column of the target's name.
+        The file cannot be read, or has no column of the name of the target or of one to ignore.
     ChainruleError
         The disk is too full.
     """
@@ -98,20 +99,27 @@ def read(
     for part in file_parts(path, dialect, room, budget):
         with _whole(part):
             table = read_table(part.path, dialect=dialect)
-        if target not in table and not done and part.path.suffix != ".jsonl":
-            raise missing_column(target, table.names, str(path))
+        if not done and part.path.suffix != ".jsonl":
+            _require_columns(target, ignore, table.names, str(path))
         cache.add(_placed(table, part))
         for note in table.notes:
             notes.setdefault(re.sub(r"[0-9][0-9,]*", "0", note), _told(note, part))
         done += table.rows
         tell("reading", done)
     kinds = cache.kinds()
-    if target not in kinds:
-        raise missing_column(target, tuple(kinds), str(path))
+    _require_columns(target, ignore, tuple(kinds), str(path))
     changed = _read_again(path, dialect, room, budget, cache, kinds)
     listed = [note for note in notes.values() if note.partition(":")[0] not in changed]
     listed = listed[:_MOST_NOTES] + [f"{name}: {_MIXED}" for name in sorted(changed)]
     return ReadTable(cache, kinds, target, budget, tell, tuple(listed))
+
+
+def _require_columns(
+    target: str, ignore: Sequence[str], names: tuple[str, ...], source: str
+) -> None:
+    if target not in names:
+        raise missing_column(target, names, source)
+    require_ignored(ignore, target, names, source)
 
 
 _MIXED = "cells of several kinds, so read as text"
@@ -180,8 +188,8 @@ class Fitted:
     dropped: int = 0
     first_dropped: str = field(default="", repr=False)
 
-    def encoder(self, task: Task, standardise: bool) -> Encoder:
-        """Return the encoder that is fitted to the training rows.
+    def encoder(self, task: Task, standardise: bool, ignore: Sequence[str] = ()) -> Encoder:
+        """Return the encoder that is fitted to the training rows, of all columns but some.
 
         Raises
         ------
@@ -189,7 +197,8 @@ class Fitted:
             The target cannot be learned, or no column tells anything.
         """
         code = self.target.code(task, standardise)
-        fitted = (tally.code() for name, tally in self.columns.items() if name != code.name)
+        left = {code.name, *ignore}
+        fitted = (tally.code() for name, tally in self.columns.items() if name not in left)
         codes = tuple(code for code in fitted if code is not None)
         if not codes:
             raise DataError(

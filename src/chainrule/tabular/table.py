@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, TypeAlias
@@ -11,7 +12,16 @@ import numpy as np
 from chainrule.errors import DataError
 from chainrule.registry import suggest
 
-__all__ = ["BLANKS", "EXACT", "KINDS", "Column", "Kind", "Table", "missing_column"]
+__all__ = [
+    "BLANKS",
+    "EXACT",
+    "KINDS",
+    "Column",
+    "Kind",
+    "Table",
+    "missing_column",
+    "require_ignored",
+]
 
 Kind: TypeAlias = Literal["number", "boolean", "date", "text", "empty"]
 KINDS: tuple[Kind, ...] = ("number", "boolean", "date", "text", "empty")
@@ -154,6 +164,25 @@ def missing_column(name: str, names: tuple[str, ...], source: str) -> DataError:
         expected=f"one of {listed}",
         do=_near(name, names) or "add it to the table; an empty column is read as missing",
     )
+
+
+def require_ignored(
+    ignore: Sequence[str], target: str, names: tuple[str, ...], source: str
+) -> None:
+    """Refuse to leave out a column that is not there, or the target.
+
+    Raises
+    ------
+    DataError
+        The message suggests near names.
+    """
+    for name in ignore:
+        if name not in names:
+            error = missing_column(name, names, source)
+            error.do = _near(name, names) or "take it off the list of columns to leave out"
+            raise error
+        if name == target:
+            raise DataError(f"the target {name!r} cannot be left out", where=source)
 
 
 def _near(name: str, names: tuple[str, ...]) -> str:

@@ -45,9 +45,21 @@ class History:
     epoch,train_loss
     1,0.5
     2,0.25
+    >>> print(history)
+    History of 2 epochs, train_loss 0.5 to 0.25
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        """Return the columns and the first and last losses on one line."""
+        epochs = f"{len(self)} epoch{'s' * (len(self) != 1)}"
+        losses = [
+            f"{name} {self.rows[0][name]:.4g} to {self.rows[-1][name]:.4g}"
+            for name in ("train_loss", "validation_loss")
+            if self.rows and all(row.get(name) is not None for row in (self.rows[0], self.rows[-1]))
+        ]
+        return ", ".join([f"History of {epochs}", *losses])
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from chainrule.experiments.result import Result
 from chainrule.maths.optimizers_momentum import SGD
 from chainrule.report.figures_canvas import Picture
 from chainrule.report.figures_curves import loss_picture
+from chainrule.report.figures_health import gradient_picture, health_picture
 from chainrule.report.figures_scores import score_picture
 
 __all__ = ["Activations"]
@@ -127,6 +128,8 @@ class Activations(Recipe):
         return [
             loss_picture(plain),
             score_picture(plain, score=f"validation {evidence.known.metric}"),
+            gradient_picture(plain),
+            health_picture(plain, what="saturated"),
         ]
 
 

@@ -19,6 +19,7 @@ from chainrule.tabular.encoder import Encoder
 from chainrule.tabular.split import split_rows
 from chainrule.tabular.table import Table
 from chainrule.tabular.target import TargetCode, require_target
+from chainrule.training.data import check_inputs
 
 __all__ = ["BUNDLED", "Facts", "Task", "task_of"]
 
@@ -146,7 +147,7 @@ def task_of(
     if isinstance(data, (str, os.PathLike, Table)):
         name = Path(data.source).name if isinstance(data, Table) else Path(data).name
         return _table(data, target, name, seed, quick)
-    X, y = np.asarray(data, np.float32), np.asarray(target)
+    X, y = check_inputs(data, "float32", "data"), np.asarray(target)
     if X.ndim != 2 or len(X) != len(y):
         raise InvalidParameterError(
             "the data are not understood",

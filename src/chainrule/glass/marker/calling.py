@@ -16,7 +16,7 @@ from typing import Any, cast
 import numpy as np
 
 from chainrule.glass.marker.forms import Form, from_learner, to_learner
-from chainrule.glass.marker.names import flat_items, match_names, parse
+from chainrule.glass.marker.names import as_array, by_shape, flat_items, match_names, parse
 from chainrule.glass.marker.textbook import Point
 from chainrule.glass.marker.trial import call_update
 from chainrule.maths.arrays import Array
@@ -82,6 +82,8 @@ class Returned:
     trouble: Trouble | None = None
     changed: bool = False
     """Whether backward changed the parameters it was given."""
+    asked: bool = False
+    """Whether backward was called, so that gradients are owed."""
 
 
 @dataclass(frozen=True)
@@ -235,7 +237,7 @@ def _call_functions(student: Student, point: Point, form: Form) -> Returned:
             place = "loss"
             result.loss = _loss(student, desk)
         if student.backward is not None:
-            place = "backward"
+            place, result.asked = "backward", True
             order = ("params", "X", "y") + (("cache",) if desk.cache is not None else ())
             given = desk.arguments(student.backward, order)
             before = {name: value.copy() for name, value in parameters.items()}
@@ -289,11 +291,13 @@ def _gradients(returned: Any, point: Point) -> dict[str, Array]:
     depth = point.exercise.depth
     if isinstance(returned, (tuple, list)):
         parts = list(cast("Any", returned))
-        holder = next((part for part in parts if isinstance(part, Mapping)), None)
-        if holder is not None and not all(isinstance(part, Mapping) for part in parts):
-            returned = holder
-        elif len(parts) in (2 * depth, 2 * depth + 1) and all(map(_is_array, parts)):
-            return _by_order(parts[-2 * depth :], depth)
+        found = [_gradients(part, point) for part in parts if isinstance(part, Mapping)]
+        if any(found):  # gradients, and perhaps a cache behind them
+            return {name: value for held in reversed(found) for name, value in held.items()}
+        if len(parts) in (2 * depth, 2 * depth + 1):
+            arrays = [as_array(part) for part in parts[-2 * depth :]]
+            if all(map(_is_array, arrays)):
+                return numeric(dict(zip(by_shape(arrays, depth), arrays, strict=True)))
     items = dict(flat_items(returned)) if returned is not None else {}
     names = match_names(list(items), depth)
     return numeric({key: items[name] for key, name in names.items()})
@@ -314,20 +318,6 @@ def numeric(items: Mapping[str, Any]) -> dict[str, Array]:
 
 def _is_array(part: Any) -> bool:
     return hasattr(part, "shape") or isinstance(part, (int, float))
-
-
-def _by_order(parts: list[Any], depth: int) -> dict[str, Array]:
-    """Name a plain tuple: W1, b1, W2, b2, ...; or all W, then all b, as the dimensions say."""
-    ranks = [np.ndim(part) for part in parts]
-    sizes = [np.size(part) for part in parts]
-    grouped = depth > 1 and min(sizes[:depth]) >= max(sizes[depth:]) and ranks[1] == 2
-    if grouped and not all(
-        big >= small for big, small in zip(sizes[::2], sizes[1::2], strict=True)
-    ):
-        names = [f"W{n}" for n in range(1, depth + 1)] + [f"b{n}" for n in range(1, depth + 1)]
-    else:
-        names = [f"{role}{n}" for n in range(1, depth + 1) for role in "Wb"]
-    return numeric(dict(zip(names, parts, strict=True)))
 
 
 def trouble_of(error: BaseException, place: str) -> Trouble:

@@ -257,7 +257,8 @@ class _Bench:
         names = ["yhat"] if "yhat" in self.cases[0].given else []
         wanted = self.functions or any(name[0] in "Wb" for name in self.cases[0].given)
         backward = any(name != "yhat" for case in self.cases for name in case.given)
-        if backward and wanted:
+        owed = any(returned.asked for _, returned in self.entries)
+        if owed or (backward and wanted):
             for layer in range(1, self.exercise.depth + 1):
                 names += [f"W{layer}", f"b{layer}"]
         truths = [predicted(case, convention, ()) for case in self.cases]
@@ -307,7 +308,9 @@ class _Bench:
         found: list[Finding] = []
         missing = [mark.name for mark in marks if mark.status == "missing"]
         if missing:
-            found.append(_finding(MISSING, ", ".join(missing)))
+            none = len(missing) == 2 * self.exercise.depth
+            says = f"{MISSING.says}: nothing that is named or shaped like dW1, db1, ... came back"
+            found.append(_finding(MISSING, ", ".join(missing), says if none else ""))
         stretched = [m.name for m in marks if m.status == "shape" and m.difference < 1]
         if stretched:
             mark = next(mark for mark in marks if mark.name == stretched[0])
@@ -317,21 +320,21 @@ class _Bench:
         if explanation.whole or explanation.mistakes:
             found += self._mistakes(bench, explanation, before)
         if not explanation.whole and bench.names:
-            found.append(place_finding(self.exercise, explanation, bench.names, before))
+            cut, wrong = self._whole_numbers(), {m.name for m in marks if m.status == "wrong"}
+            if wrong and wrong <= cut and not explanation.mistakes:
+                found.append(_finding(KINDS["integer_truncation"], ", ".join(sorted(wrong))))
+            else:
+                found.append(place_finding(self.exercise, explanation, bench.names, before))
         return found
 
     def _mistakes(
         self, bench: Judge, explanation: Explanation, before: float | None
     ) -> list[Finding]:
         after = self._after(bench, explanation) if explanation.whole else None
-        integers = any(
-            value.dtype.kind in "iub" for _, returned in self.entries
-            for name, value in returned.tensors.items() if name != "yhat"
-        )  # fmt: skip
         found: list[Finding] = []
         for position, mistake in enumerate(explanation.mistakes):
             named = mistake.kind
-            if integers and named.name in ("gradient_zero", "factor"):
+            if self._whole_numbers() and named.name in ("gradient_zero", "factor"):
                 named = KINDS["integer_truncation"]
             says = named.says + (f": {mistake.worded(mistake.detail)}" if mistake.detail else "")
             also = tuple(
@@ -344,6 +347,11 @@ class _Bench:
             evidence = {"before": before, "after": after, "certain": explanation.whole}
             found.append(_finding(named, mistake.place, says, also=also, **evidence))
         return found
+
+    def _whole_numbers(self) -> set[str]:
+        """Return the gradients that came back in arrays of an integer type."""
+        tensors = [item for _, returned in self.entries for item in returned.tensors.items()]
+        return {f"d{n}" for n, v in tensors if n != "yhat" and v.dtype.kind in "iub"}
 
     def _after(self, bench: Judge, explanation: Explanation) -> float | None:
         """Return the worst difference from what the mistakes predict."""

@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
-__all__ = ["Named", "flat_items", "match_names", "parse"]
+import numpy as np
+
+__all__ = ["Named", "as_array", "by_shape", "flat_items", "match_names", "parse"]
 
 
 class Named(NamedTuple):
@@ -57,20 +59,23 @@ def parse(name: str) -> Named | None:
 def flat_items(value: object, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield (name, leaf) of nested mappings, lists and tuples.
 
-    Lists count from 1: `{"dW": [a, b]}` gives `dW1` and `dW2`, a list of pairs `W1`, `b1`, ...
+    Lists count from 1: `{"dW": [a, b]}` gives `dW1` and `dW2`. A list of pairs, and a pair of
+    lists, give `W1`, `b1`, ... in the order in which the shapes agree.
     """
+    value = as_array(value, rows=_has_layer(prefix))
     if isinstance(value, Mapping):
         for key, item in cast("Mapping[object, Any]", value).items():
             yield from flat_items(item, f"{prefix}.{key}" if prefix else str(key))
     elif isinstance(value, (list, tuple)) and _holds_arrays(cast("Any", value)):
-        items = cast("Sequence[Any]", value)
-        pairs = all(isinstance(item, (list, tuple)) and len(item) == 2 for item in items)
+        items = [as_array(item, rows=False) for item in cast("Sequence[Any]", value)]
+        nested = parse(prefix) is None and all(isinstance(item, (list, tuple)) for item in items)
+        lengths = {len(item) for item in items} if nested else set[int]()
+        if nested and (lengths == {2} or (len(items) == 2 and len(lengths) == 1)):
+            parts = [as_array(part) for item in items for part in item]
+            yield from zip(by_shape(parts, len(parts) // 2), parts, strict=True)
+            return
         for number, item in enumerate(items, 1):
-            if pairs:
-                yield f"W{number}", item[0]
-                yield f"b{number}", item[1]
-            else:
-                yield from flat_items(item, f"{prefix}{number}" if prefix else f"layer{number}")
+            yield from flat_items(item, f"{prefix}{number}" if prefix else f"layer{number}")
     else:
         yield prefix, value
 
@@ -79,6 +84,72 @@ def _holds_arrays(items: Sequence[Any]) -> bool:
     return bool(items) and all(
         isinstance(i, (list, tuple, Mapping)) or hasattr(i, "shape") for i in items
     )
+
+
+def _has_layer(name: str) -> bool:
+    meaning = parse(name)
+    return meaning is not None and bool(meaning.layer)
+
+
+def as_array(value: Any, rows: bool = True) -> Any:
+    """Return a list of numbers (with `rows`, also a list of rows of numbers) as an array.
+
+    Anything else comes back as it is, but for an array of objects, which is a list of them.
+
+    Example
+    -------
+    >>> as_array([[1.0, 2.0], [3.0, 4.0]]).shape, as_array([[1.0], [2.0, 3.0]])
+    ((2, 2), [[1.0], [2.0, 3.0]])
+    """
+    if isinstance(value, np.ndarray) and value.dtype.kind == "O":
+        numbers = all(isinstance(part, (int, float, np.number)) for part in value.reshape(-1))
+        value = value.astype(float) if rows and numbers else list(value)
+    if not isinstance(value, (list, tuple)) or not value:
+        return value
+    held = cast("Sequence[Any]", value)
+    inner = [part for row in held for part in (row if isinstance(row, (list, tuple)) else [row])]
+    if any(np.shape(part) if hasattr(part, "shape") else np.iterable(part) for part in inner):
+        return held
+    try:
+        array = np.array(held)
+    except ValueError:  # rows of different lengths
+        return held
+    return array if array.dtype.kind in "fiub" and array.ndim <= 1 + rows else held
+
+
+def by_shape(parts: Sequence[Any], depth: int) -> list[str]:
+    """Return the names of arrays that came without: the order in which their shapes agree best.
+
+    W1, b1, W2, b2, ...; b first; all W, then all b; or all b first. The first of equals counts.
+
+    Example
+    -------
+    >>> by_shape([np.ones(shape) for shape in ((2, 3), (3, 1), (3,), (1,))], depth=2)
+    ['W1', 'W2', 'b1', 'b2']
+    """
+    layers = range(1, depth + 1)
+    orders = [[f"{role}{n}" for n in layers for role in roles] for roles in ("Wb", "bW")]
+    orders += [[f"{role}{n}" for role in roles for n in layers] for roles in ("Wb", "bW")]
+    shapes = [tuple(getattr(part, "shape", ())) for part in parts]
+
+    def agreement(names: list[str]) -> int:
+        named = dict(zip(names, shapes, strict=True))
+        return max(_agreement(named, depth, out) for out in (1, 0))
+
+    return max(orders, key=agreement)
+
+
+def _agreement(shapes: Mapping[str, tuple[int, ...]], depth: int, out: int) -> int:
+    """Count what fits if the outputs are the axis `out` of every W."""
+    count = 0
+    for layer in range(1, depth + 1):
+        W, b = shapes[f"W{layer}"], shapes[f"b{layer}"]
+        units = int(np.prod(b))
+        above = shapes.get(f"W{layer + 1}", ())
+        count += (len(W) == 2) + (len(b) < 2 or b[1 - out] == 1)
+        count += len(W) == 2 and W[out] == units
+        count += len(above) == 2 and above[1 - out] == units
+    return count
 
 
 def match_names(names: Sequence[str], depth: int) -> dict[str, str]:

@@ -42,7 +42,7 @@ def call_network(network: type, point: Point, form: Form) -> Returned:
         returned: Any = net.forward(X)
         yhat = returned[0] if isinstance(returned, tuple) and returned else returned
         result.tensors.update(numeric({"yhat": yhat}))
-        place = "backward"
+        place, result.asked = "backward", True
         given: Any = _backward(net, X, y, yhat)
         result.tensors.update(_read(net, names, parameters, given, point))
     except _WrongFormError as error:

@@ -273,4 +273,5 @@ def _returned(number: int, entry: dict[str, Any], arrays: dict[str, Any], form: 
         trouble = Trouble(str(trouble["error"]), str(trouble["message"]), int(trouble["line"]),
                           str(trouble["text"]), shapes, str(trouble["place"]))  # fmt: skip
     loss = None if entry["loss"] is None else float(entry["loss"])
-    return Returned(form, held["tensors"], held["again"], loss, trouble, bool(entry["changed"]))
+    changed, asked = bool(entry["changed"]), bool(entry["asked"])
+    return Returned(form, held["tensors"], held["again"], loss, trouble, changed, asked)

@@ -103,7 +103,8 @@ def _limit(seconds: float, megabytes: int) -> None:
 
 
 def _entry(number: int, returned: Returned, arrays: dict[str, Any]) -> dict[str, Any]:
-    entry: dict[str, Any] = {"tensors": [], "again": [], "changed": returned.changed}
+    entry: dict[str, Any] = {"tensors": [], "again": []}
+    entry |= {"changed": returned.changed, "asked": returned.asked}
     for kind, held in (("tensors", returned.tensors), ("again", returned.again)):
         for name, value in held.items():
             if value.dtype.kind in "fiub" and value.size <= _LARGEST_ARRAY:

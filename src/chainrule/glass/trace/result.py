@@ -64,13 +64,24 @@ class Proof:
     """Gradients with an independent check."""
     failed_gradients: tuple[str, ...]
 
-    def __bool__(self) -> bool:
+    @property
+    def passed(self) -> bool:
+        """Whether every formula gives its value, and every gradient agrees with its check."""
         return not self.mismatches and not self.failed_gradients
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    def __str__(self) -> str:
+        said = f"{self.formulas} formulas run, worst error {self.worst:.1e} in {self.where}; "
+        said += f"{self.gradients} gradients beside an independent derivative"
+        wrong = (*self.mismatches, *self.failed_gradients)
+        return f"trace {'does not hold: ' + ', '.join(wrong) + ';' if wrong else 'holds:'} {said}"
 
     def to_document(self) -> dict[str, Any]:
         """Return JSON values."""
         return {
-            "passed": bool(self),
+            "passed": self.passed,
             "formulas": self.formulas,
             "worst": self.worst,
             "where": self.where,
