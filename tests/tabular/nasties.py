@@ -189,7 +189,7 @@ NASTIES: dict[str, Good | Bad] = {
     "apostrophes between thousands": Good(
         table(lambda row: f"1'{230 + row}"),
         kinds={"x": "text"},
-        notes=("x: numbers with signs around them, \"1'230\" (", "line 2): read as text"),
+        notes=('x: numbers with signs around them, "1\'230" (', "line 2): read as text"),
     ),
     "days first and months first in one column": Good(
         table(lambda row: ("13/01/2024", "01/13/2024", "02/05/2024")[row % 3]),
