@@ -128,6 +128,25 @@ def test_an_interrupt_that_python_lost() -> None:
     assert (result.returncode, result.stderr) == (130, "interrupted\n")
 
 
+def test_an_interrupt_while_a_table_is_read() -> None:
+    program = (
+        "import os, signal, sys, threading\n"
+        "import duckdb\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from chainrule.cli import main as command\n"
+        "from chainrule.tabular.source import interrupts\n"
+        "def run(words):\n"
+        "    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "    with interrupts(), duckdb.connect() as connection:\n"
+        "        connection.execute('SELECT sum(hash(a.i * b.i)) FROM range(1000000) a(i), '\n"
+        "                           'range(1000000) b(i)')\n"
+        "command._run = run\n"
+        "sys.exit(command.main(['list']))"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (130, "interrupted\n")
+
+
 def test_a_reader_that_leaves_early(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(homes())
     words = ["train", "t.csv", "--target", "price", "--epochs", "1", *QUICK]

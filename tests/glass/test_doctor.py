@@ -13,6 +13,7 @@ import chainrule as cr
 from chainrule import nn
 from chainrule.errors import DivergenceError, UsageError
 from chainrule.glass.doctor import FAULTS, diagnose, examined, verdicts_of
+from chainrule.glass.doctor.case import Case
 from chainrule.glass.doctor.signal import column_shares, explained, look_for_signal, standardised
 from chainrule.training.recording import Recording
 from tools.doctor_breaks import BREAKS
@@ -227,3 +228,34 @@ def test_the_share_of_one_column() -> None:
     assert abs(shares[0]) < 0.1
     assert abs(shares[2]) < 0.1
     assert explained(np.zeros((4, 1)), np.ones((4, 1))) != explained(y, y)
+
+
+def test_too_few_updates_of_usual_size_call_for_epochs() -> None:
+    X = RANDOM.normal(size=(400, 4))
+    y = np.sin(2 * X[:, 0]) + X[:, 1] * X[:, 2]
+    network = nn.Sequential(nn.Dense(32, "relu"), nn.Dense(1))
+    for optimizer in (cr.LBFGS(), cr.Adam(0.02)):
+        options: dict[str, Any] = {"optimizer": optimizer, "batch_size": None, "epochs": 1}
+        diagnosis = diagnose(cr.train(network, X, y, loss="squared_error", record=True, **options))
+        assert diagnosis.cause is not None
+        assert diagnosis.cause.fault == "learning_rate_too_low"
+        assert diagnosis.cause.code == "cr.train(..., epochs=10)"
+        assert "learning_rate_too_high" not in [verdict.fault for verdict in diagnosis.verdicts]
+    slow: dict[str, Any] = {"optimizer": cr.SGD(1e-5), "epochs": 2}
+    diagnosis = diagnose(cr.train(network, X, y, loss="squared_error", record=True, **slow))
+    assert diagnosis.cause is not None
+    assert diagnosis.cause.code == "cr.train(..., optimizer=cr.SGD(0.0001))"
+
+
+def test_underfitting_asks_for_epochs_while_the_loss_falls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Case, "missed", 0.3)
+    recording, found = recorded().recording, FAULTS.make("underfitting")
+    falls = found.look(
+        Case(replace(recording, history=[{"train_loss": 0.8**n} for n in range(40)]))
+    )
+    stays = found.look(Case(replace(recording, history=[{"train_loss": 0.8}] * 40)))
+    assert falls is not None
+    assert stays is not None
+    assert falls.code == "cr.train(..., epochs=80)"
+    assert "fell by" in falls.evidence[-1]
+    assert "nn.Dense(64" in stays.code

@@ -166,3 +166,23 @@ def test_the_verb_s_usage(commands: Commands) -> None:
     assert commands.run("mark", "bare.py", "--network", "2,x").code == 2
     assert commands.run("mark", "bare.py", *options[:4], "--loss", "nonsense").code == 2
     assert commands.run("mark").code == 2
+
+
+def test_a_file_that_is_no_python_says_where(tmp_path: Path) -> None:
+    verdict = mark_file(write(tmp_path, "NETWORK = (2, 1)\n\ndef (:\n"))
+    assert verdict.kinds == ("code_stops",)
+    assert "line 3: SyntaxError" in verdict.findings[0].says
+    assert "shape" not in verdict.findings[0].teaches
+
+
+def test_a_computed_constant_is_asked_for_as_numbers(tmp_path: Path) -> None:
+    path = write(tmp_path, "NETWORK = (3,) + (4,) * 2\nLOSS = 'mse'\n")
+    with pytest.raises(DataError, match=r"NETWORK is computed[\s\S]*line 1"):
+        mark_file(path)
+
+
+def test_running_out_of_time_is_no_matter_of_shapes(tmp_path: Path) -> None:
+    path = write(tmp_path, "NETWORK = (2, 1)\nLOSS = 'mse'\nraise SystemExit(0)\n")
+    finding = mark_file(path).findings[0]
+    assert finding.kind == "code_stops"
+    assert "traceback" in finding.teaches

@@ -10,7 +10,7 @@ import pytest
 import chainrule as cr
 from chainrule.glass.marker.names import as_array, by_shape, flat_items
 
-SOURCE = '''
+SOURCE = """
 import numpy as np
 
 
@@ -32,7 +32,7 @@ def backward(params, X, y, cache):
         b.insert(0, dZ.sum(axis=0))
         dZ = (dZ @ params[f"W{n}"].T) * (1 - kept[n - 1] ** 2)
     return RETURNED
-'''
+"""
 RETURNS = {
     "lists": "W, b",
     "biases first": "b, W",
@@ -51,7 +51,7 @@ RETURNS = {
 
 def marked(returned: str, widths: tuple[int, ...] = (3, 4, 2)) -> Any:
     names: dict[str, Any] = {}
-    exec(SOURCE.replace("RETURNED", returned), names)  # noqa: S102
+    exec(SOURCE.replace("RETURNED", returned), names)
     return cr.mark(names, widths, activation="tanh", loss="half_mse", reduction="sum")
 
 
@@ -67,12 +67,14 @@ def test_right_gradients_are_right_in_any_nest(form: str, widths: tuple[int, ...
 def test_a_wrong_gradient_is_wrong_in_any_nest(form: str) -> None:
     names: dict[str, Any] = {}
     wrong = SOURCE.replace("dZ.sum(axis=0)", "dZ.mean(axis=0)")
-    exec(wrong.replace("RETURNED", RETURNS[form]), names)  # noqa: S102
+    exec(wrong.replace("RETURNED", RETURNS[form]), names)
     verdict = cr.mark(names, (3, 4, 2), activation="tanh", loss="half_mse", reduction="sum")
     assert verdict.kinds == ("bias_averaged",)
 
 
-@pytest.mark.parametrize("nothing", ["None", "{}", "5", "'dW1'", "[]", "[None, None]", "{'dZ1': 1}"])
+@pytest.mark.parametrize(
+    "nothing", ["None", "{}", "5", "'dW1'", "[]", "[None, None]", "{'dZ1': 1}"]
+)
 def test_a_backward_without_gradients_is_not_right(nothing: str) -> None:
     verdict = marked(nothing)
     assert not verdict
@@ -103,7 +105,7 @@ def test_a_file_without_gradients_is_not_right(tmp_path: Any) -> None:
 
 def test_a_forward_alone_can_be_right() -> None:
     names: dict[str, Any] = {}
-    exec(SOURCE, names)  # noqa: S102
+    exec(SOURCE, names)
     assert cr.mark({"forward": names["forward"]}, (3, 4, 2), activation="tanh", loss="mse")
 
 
@@ -114,7 +116,7 @@ def test_sums_into_whole_numbers_are_named() -> None:
         for row in range(len(X)):
             W[0] += (np.outer(kept[n - 1][row], dZ[row]) * 1.0).astype(int)"""
     wrong = SOURCE.replace("b.insert(0, dZ.sum(axis=0))", loop)
-    exec(wrong.replace("RETURNED", "W, b"), names)  # noqa: S102
+    exec(wrong.replace("RETURNED", "W, b"), names)
     verdict = cr.mark(names, (3, 4, 2), activation="tanh", loss="half_mse", reduction="sum")
     assert verdict.kinds == ("integer_truncation",)
     assert verdict.findings[0].place == "dW1, dW2"

@@ -11,33 +11,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule.errors import DataError, MissingExtraError, OutputExistsError, ShapeError, UsageError
+from chainrule.errors import DataError, MissingExtraError, OutputExistsError, UsageError
 from chainrule.report import figures_groups
 from chainrule.report.figures import (
     Picture,
-    boundary_picture,
-    finder_picture,
     gradient_picture,
     health_picture,
     heat_axes,
     heat_picture,
-    image_picture,
     loss_picture,
     rank_picture,
     score_picture,
     settings_picture,
-    valley_picture,
 )
 from chainrule.report.figures_canvas import FIRST, INK, plain
 from tests.report.figures_cases import RNG, recording, require_sound, run, sweep, words
 from tests.report.html import PAYLOADS
 
-X = RNG.normal(size=(40, 2))
-INSIDE = np.where((X**2).sum(axis=1) < 1, "in", "out")
-RATES = np.geomspace(1e-5, 1.0, 30)
-CURVE = 2.0 - RATES**0.3 + 20 * np.maximum(RATES - 0.3, 0)
 RECORDED = [run({"activation": "relu"}, r, recording=recording()) for r in (0, 1)]
-PATHS = {"sgd": [(-1.5, 2.0), (-1.4, 1.9), (-1.3, 1.7)], "wild": [(-1.5, 2.0), (np.nan, 1.0)]}
 
 PICTURES: dict[str, tuple[Callable[[], Picture], set[str]]] = {
     "loss": (
@@ -77,23 +68,6 @@ PICTURES: dict[str, tuple[Callable[[], Picture], set[str]]] = {
         lambda: health_picture(RECORDED, what="saturated"),
         {"share of saturated outputs of each layer, %"},
     ),
-    "finder": (
-        lambda: finder_picture(RATES, CURVE, 0.1),
-        {"learning rate", "loss of the batch", "chosen: 0.1", "1e-5"},
-    ),
-    "valley": (
-        lambda: valley_picture(PATHS),
-        {"first weight", "second weight", "wild", "diverged at step 1"},
-    ),
-    "boundary": (
-        lambda: boundary_picture(X, INSIDE, {"half": lambda x: np.where(x[:, 0] > 0, "in", "out")}),
-        {"first feature", "second feature", "in", "out"},
-    ),
-    "images": (
-        lambda: image_picture(RNG.random((12, 8, 8)), [f"true {k}" for k in range(12)]),
-        {"true 0", "true 11"},
-    ),
-    "weights": (lambda: image_picture(RNG.normal(size=(3, 5, 5)), signed=True), set()),
 }
 
 
@@ -103,7 +77,7 @@ def test_a_picture_is_sound_and_labelled(name: str) -> None:
     assert labels <= set(require_sound(make()))
 
 
-@pytest.mark.parametrize("name", ["loss", "heat", "boundary"])
+@pytest.mark.parametrize("name", ["loss", "heat", "scores"])
 def test_the_same_numbers_give_the_same_bytes(name: str) -> None:
     make, _ = PICTURES[name]
     assert make().svg() == make().svg()
@@ -144,7 +118,6 @@ def test_no_text_becomes_markup_or_mathematics() -> None:
         settings_picture(runs, score="\ud800"),
         heat_picture([run({"a": a, PAYLOADS[1]: b}) for a in "xy" for b in hostile[1:9]]),
         rank_picture({payload: [k, k + 1.0] for k, payload in enumerate(hostile)}),
-        image_picture(np.eye(3)[None].repeat(len(hostile), 0), hostile, title="\x00]]><!--"),
     ]
     for picture in pictures:
         text = picture.svg()
@@ -289,31 +262,6 @@ def test_ranks_that_do_not_differ_are_joined() -> None:
     assert "not told apart" in words(rank_picture(apart, same=[["a", "b"]]))
 
 
-def test_the_finder_marks_where_the_loss_was_lost() -> None:
-    losses = np.array(CURVE)
-    losses[-4:] = np.nan
-    shown = require_sound(finder_picture(RATES, losses, 0.01, smooth=losses * 0.99))
-    assert {"diverged", "chosen: 0.01"} <= set(shown)
-    assert not any("chosen" in said for said in words(finder_picture(RATES, CURVE, np.nan)))
-
-
-def test_a_path_that_leaves_says_so() -> None:
-    shown = require_sound(valley_picture({name: np.array(PATHS["sgd"]) for name in "abcd"}))
-    assert shown.count("height 5.3 after 2 steps") == 4
-    away = words(valley_picture({"far": np.array([(-1.5, 2.0), (5.0, 2.0)])}))
-    assert "height 53k after 1 step" in away
-
-
-def test_an_image_is_as_dark_as_its_numbers() -> None:
-    image = np.zeros((1, 2, 2))
-    image[0, 0] = 0.5, 1.0
-    text = image_picture(image).svg()
-    assert text.count("#808080") == text.count("#ffffff") == 1
-    flat = image_picture(np.zeros((1, 3, 3)), signed=True).svg()
-    assert "#808080" in flat
-    assert image_picture(np.zeros((61, 2, 2))).caption == "1 more are not shown."
-
-
 ODD: list[tuple[Callable[[], Any], type[Exception]]] = [
     (lambda: loss_picture([]), DataError),
     (lambda: loss_picture([run({})], column="no such"), DataError),
@@ -323,13 +271,6 @@ ODD: list[tuple[Callable[[], Any], type[Exception]]] = [
     (lambda: health_picture([run({})]), DataError),
     (lambda: rank_picture({"a": [1.0]}), DataError),
     (lambda: rank_picture({"a": [1.0], "b": [1.0, 2.0]}), DataError),
-    (lambda: finder_picture([0.0, 1.0], [1.0, 2.0], 0.1), DataError),
-    (lambda: finder_picture([0.1, 1.0], [np.nan, np.inf], 0.1), DataError),
-    (lambda: valley_picture({}), DataError),
-    (lambda: boundary_picture(X[:, :1], INSIDE, {}), DataError),
-    (lambda: image_picture(np.zeros((2, 2))), ShapeError),
-    (lambda: image_picture(np.full((1, 2, 2), np.nan)), DataError),
-    (lambda: image_picture(np.zeros((0, 2, 2))), DataError),
 ]
 
 

@@ -142,6 +142,13 @@ def test_not_finite_weights_are_not_saved(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_outputs_beyond_all_numbers_are_refused_without_a_warning() -> None:
+    plan = make_plan(nn.Dense(3), (2,), "softmax_cross_entropy", 3)
+    model = Model(plan, [3e38] * 4 + [-3e38] * 5)
+    with pytest.raises(DataError, match="output is not a finite number"):
+        model.predict(np.full((1, 2), 3e38, np.float32))
+
+
 def test_weights_of_another_length_are_refused() -> None:
     plan = make_plan(nn.Dense(1), (1,), "squared_error", 1)
     with pytest.raises(InvalidParameterError, match="2 numbers"):

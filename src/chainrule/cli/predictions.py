@@ -22,6 +22,7 @@ import numpy as np
 
 from chainrule.errors import DataError
 from chainrule.tabular import Predictions
+from chainrule.tabular.source import interrupts
 
 __all__ = ["FORMATS", "csv_text", "listed", "written"]
 
@@ -94,7 +95,11 @@ def _parquet(predictions: Predictions) -> bytes:
         f'{place} AS "{name.replace(chr(34), chr(34) * 2)}"'
         for place, name in zip(places, columns, strict=True)
     )
-    with tempfile.TemporaryDirectory() as folder, duckdb.connect(":memory:") as connection:
+    with (
+        interrupts(),
+        tempfile.TemporaryDirectory() as folder,
+        duckdb.connect(":memory:") as connection,
+    ):
         path = Path(folder, "predictions.parquet")
         connection.register("predicted", places)
         target = str(path).replace("'", "''")

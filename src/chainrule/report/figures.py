@@ -12,26 +12,18 @@ from chainrule.report.figures_health import gradient_picture as gradient_picture
 from chainrule.report.figures_health import health_picture as health_picture
 from chainrule.report.figures_heat import heat_axes as heat_axes
 from chainrule.report.figures_heat import heat_picture as heat_picture
-from chainrule.report.figures_images import image_picture as image_picture
-from chainrule.report.figures_plane import boundary_picture as boundary_picture
-from chainrule.report.figures_plane import finder_picture as finder_picture
-from chainrule.report.figures_plane import valley_picture as valley_picture
 from chainrule.report.figures_scores import rank_picture as rank_picture
 from chainrule.report.figures_scores import score_picture as score_picture
 from chainrule.report.figures_scores import settings_picture as settings_picture
 
 __all__ = [
     "Picture",
-    "boundary_picture",
-    "finder_picture",
     "gradient_picture",
     "health_picture",
     "heat_axes",
     "heat_picture",
-    "image_picture",
     "loss_picture",
     "rank_picture",
     "score_picture",
     "settings_picture",
-    "valley_picture",
 ]

@@ -39,6 +39,7 @@ __all__ = [
     "Form",
     "Source",
     "damaged",
+    "interrupts",
     "opened",
     "room",
     "unpacked",
@@ -107,7 +108,7 @@ def opened(path: str | os.PathLike[str], dialect: Dialect) -> Generator[Source, 
         The file is missing, a folder, a pipe, empty, of no known kind, damaged, or not in the
         encoding that was stated.
     """
-    with tempfile.TemporaryDirectory(prefix="chainrule-") as name:
+    with tempfile.TemporaryDirectory(prefix="chainrule-") as name, interrupts():
         folder = Path(name)
         with room(folder):
             if str(path) == "-":
@@ -116,6 +117,17 @@ def opened(path: str | os.PathLike[str], dialect: Dialect) -> Generator[Source, 
                 source = _file(readable_file(path, "table"), folder)
             source = _plain(source, dialect)
         yield source
+
+
+@contextmanager
+def interrupts() -> Generator[None, None, None]:
+    """Raise what Python raises at Ctrl-C where DuckDB makes an error of it."""
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error) != "Query interrupted":
+            raise
+        raise KeyboardInterrupt from None
 
 
 @contextmanager

@@ -66,6 +66,7 @@ class BatchGdVsSgd(Recipe):
     varied = "rows of one update: 1, 32, all; learning rate, of which each gets its best"
     kept = "one hidden layer of 64 ReLU units, plain gradient descent, the epochs"
     source = "Bottou, Curtis, Nocedal (SIAM Review 60, 2018)"
+    repeats = 10
 
     def arms(self, lab: Lab) -> list[Arm]:
         net = mlp(lab.data.facts.outputs)

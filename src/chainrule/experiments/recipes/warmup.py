@@ -43,7 +43,7 @@ class Warmup(Recipe):
     varied = "learning rate; warm-up over the first half of the updates, or none"
     kept = "four hidden layers of 64 ReLU units, momentum 0.9, batches of 256, the epochs"
     source = "Goyal et al. (arXiv:1706.02677), section 2.2"
-    repeats = 10
+    repeats = 20
 
     def arms(self, lab: Lab) -> list[Arm]:
         net = mlp(lab.data.facts.outputs, depth=4)

@@ -228,6 +228,10 @@ class Case:
         record = type(self.plan.optimizer).__name__
         return f"cr.train(..., optimizer=cr.{record}({self.rate * factor:.1g}))"
 
+    def epochs_code(self, factor: int) -> str:
+        """Return the line that trains for so many times the epochs that were done."""
+        return f"cr.train(..., epochs={factor * max(len(self.recording.history), 1)})"
+
     def called(self, column: float) -> str:
         """Return the name of a column of X, or its number."""
         names = self.facts.get("names")

@@ -264,17 +264,20 @@ class Underfitting(Fault):
     """
 
     name = "underfitting"
-    rules = {"missed": SHARE}
+    rules = {"missed": SHARE, "falls": SHARE}
     latex = r"R^2_{train} < R^2_{ridge,\ held} - 0.12"
     source = "Goodfellow, Bengio, Courville, Deep learning (2016), section 5.2"
     title = "underfitting"
     tells = (
         "On its own training rows the network explains less than a ridge regression on new ones."
     )
-    remedy = "more units or layers, less weight decay"
+    remedy = (
+        "more units or layers, less weight decay; more epochs where the training loss still falls"
+    )
     needs = "rows"
 
     missed: float = 0.12
+    falls: float = 0.1
 
     def look(self, case: Case) -> Found | None:
         if case.diverged or not case.missed > self.missed:
@@ -294,4 +297,18 @@ class Underfitting(Fault):
         if decays:
             evidence.append(f"penalties hold its weights back: {', '.join(decays)}")
         code = 'nn.Sequential(nn.Dense(64, "relu"), nn.Dense(64, "relu"), nn.Dense(...))'
+        fallen = self._still_falls(case)
+        if fallen > self.falls:
+            evidence.append(f"its training loss fell by {fallen:.0%} in the run's last quarter")
+            code = case.epochs_code(2)
         return Found(tuple(evidence), 0.75, "", None, code)
+
+    @staticmethod
+    def _still_falls(case: Case) -> float:
+        """Return how much lower the training loss is in the last quarter than in the one before."""
+        loss = case.column("train_loss")
+        quarter = len(loss) // 4
+        if quarter < 2:
+            return 0.0
+        before = middle(loss[-2 * quarter : -quarter])
+        return 1.0 - middle(loss[-quarter:]) / before if before > 0 else 0.0

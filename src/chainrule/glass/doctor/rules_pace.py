@@ -15,6 +15,11 @@ from chainrule.maths.clipping import ClipNorm
 
 __all__ = ["ClippingAlways", "ClippingNever", "RateTooHigh", "RateTooLow"]
 
+_USUAL = 1e-3
+"""Size of an update, relative to the weights, at which most networks train well."""
+_FEW = 4
+"""Updates that say nothing yet of where the loss goes."""
+
 
 @FAULTS.register
 @dataclass(frozen=True)
@@ -72,6 +77,8 @@ class RateTooHigh(Fault):
             evidence.append(f"the run diverged: {case.facts['fault']}")
         elif not evidence or (not missed and case.lost == case.lost):
             return None
+        if not certain and len(case.loss) < _FEW:
+            return None
         shown = largest if largest > 3 * self.update else usual
         evidence.insert(
             0, f"an update changes weights by {shown:.2g} of their norm; 0.001 is usual"
@@ -83,7 +90,7 @@ class RateTooHigh(Fault):
     def _loss(self, case: Case) -> list[str]:
         """Return what the loss says: that it climbs, or that it does not stay where it was."""
         loss = case.loss[np.isfinite(case.loss)]
-        if len(loss) < 4:
+        if len(loss) < _FEW:
             return []
         start = float(case.recording.series.loss[0])
         least, highest = float(loss.min()), float(loss.max())
@@ -117,7 +124,10 @@ class RateTooLow(Fault):
     tells = (
         "From start to end no weight matrix moved by 35 % of its norm, and much is left to learn."
     )
-    remedy = "raise the learning rate, by a factor of 10 first, or train for more epochs"
+    remedy = (
+        "raise the learning rate, by a factor of 10 first; train for more epochs instead where "
+        "updates have their usual size"
+    )
     explains = ("underfitting", "class_imbalance", "clipping_never", "dropout_too_strong")
     needs = "rows"
 
@@ -139,7 +149,9 @@ class RateTooLow(Fault):
             ),
             f"an update changes weights by {middle(case.updates):.1e} of their norm; 1e-3 is usual",
         )
-        return Found(evidence, 0.85, "optimizer", None, case.optimizer_code(10.0))
+        usual = not case.plan.optimizer.stepwise or middle(case.updates) >= _USUAL
+        code = case.epochs_code(10) if usual else case.optimizer_code(10.0)
+        return Found(evidence, 0.85, "optimizer", None, code)
 
     @staticmethod
     def _updates(case: Case) -> int:

@@ -34,6 +34,7 @@ STOPS = kind(
     "a product of shapes that do not fit",
     "a product of shapes that fit",
 )
+RUN_IT = "Run it by yourself first, on three rows: the traceback's last line says why it stops."
 SHAPE = kind(
     "gradient_shape",
     "the gradient has another shape than its parameter",
@@ -169,7 +170,8 @@ def _trouble_finding(trouble: Trouble, point: Point) -> Finding:
         detail = f"{found.says}: {', '.join(table)} is ({point.rows}, {point.rows}); then {says}"
         return _finding(found, place, detail)
     shapes = ", ".join(f"{name} {shape}" for name, shape in list(trouble.shapes.items())[:12])
-    return Finding(STOPS.name, place, says, STOPS.teaches + (f" Here: {shapes}." if shapes else ""))
+    teaches = STOPS.teaches if trouble.error in ("ValueError", "IndexError") else RUN_IT
+    return Finding(STOPS.name, place, says, teaches + (f" Here: {shapes}." if shapes else ""))
 
 
 def _finding(kind: Kind, place: str, says: str = "", **more: Any) -> Finding:

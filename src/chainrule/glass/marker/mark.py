@@ -32,7 +32,15 @@ from chainrule.glass.marker.textbook import Point
 from chainrule.glass.marker.updates import judge_updates
 from chainrule.glass.marker.verdict import Verdict
 
-__all__ = ["Caller", "best_judgement", "exercise_from", "mark", "mark_calls", "plan_calls"]
+__all__ = [
+    "CONSTANTS",
+    "Caller",
+    "best_judgement",
+    "exercise_from",
+    "mark",
+    "mark_calls",
+    "plan_calls",
+]
 
 Caller = Callable[[Sequence[tuple[Point, Form]]], Sequence[Returned]]
 """Makes the calls: in this process or in another one."""
@@ -41,7 +49,7 @@ PAIR_SECONDS = 8.0
 """How long two mistakes at once are sought."""
 _PAIR_FORMS = 3
 
-_CONSTANTS = {
+CONSTANTS = {
     "NETWORK": "network",
     "ACTIVATION": "activation",
     "ACTIVATIONS": "activation",
@@ -61,7 +69,7 @@ def exercise_from(
     """Return the exercise from a reference, what is stated, and a file's constants."""
     if isinstance(reference, Exercise):
         return as_exercise(reference, **stated)
-    told = {_CONSTANTS[name]: value for name, value in constants.items() if name in _CONSTANTS}
+    told = {CONSTANTS[name]: value for name, value in constants.items() if name in CONSTANTS}
     rate = constants.get("LEARNING_RATE")
     if isinstance(told.get("optimizer"), str) and isinstance(rate, (int, float)):
         told["optimizer"] = {"record": f"optimizer/{told['optimizer']}", "learning_rate": rate}

@@ -21,19 +21,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from chainrule.errors import DataError
+from chainrule.errors import DataError, UsageError
 from chainrule.glass.marker.calling import Returned, Trouble
 from chainrule.glass.marker.exercise import Exercise
 from chainrule.glass.marker.forms import Form
-from chainrule.glass.marker.judgement import STOPS
-from chainrule.glass.marker.mark import exercise_from, mark_calls
+from chainrule.glass.marker.judgement import RUN_IT, STOPS
+from chainrule.glass.marker.mark import CONSTANTS, exercise_from, mark_calls
 from chainrule.glass.marker.textbook import Point
 from chainrule.glass.marker.verdict import Finding, Verdict
 
@@ -94,6 +94,22 @@ def read_constants(path: Path) -> dict[str, Any]:
     return found
 
 
+def _ask_for_literals(path: Path, constants: Mapping[str, Any]) -> None:
+    """Say which constants the file computes: they are read from its text, before it runs."""
+    computed = CONSTANTS.keys() - constants.keys()
+    for node in ast.parse(path.read_bytes()).body:
+        if not isinstance(node, ast.Assign):
+            continue
+        for target in node.targets:
+            if isinstance(target, ast.Name) and target.id in computed:
+                raise DataError(
+                    f"{target.id} is computed, but is read before the file runs",
+                    where=f"{path.name}, line {node.lineno}",
+                    expected="plain numbers and words, such as (2, 3, 1)",
+                    got=ast.unparse(node.value)[:80],
+                ) from None
+
+
 def mark_file(
     path: str | Path,
     reference: object = None,
@@ -131,13 +147,35 @@ def mark_file(
       got:      No such file or directory
     """
     path = Path(path).absolute() if Path(path).exists() else Path(path)
-    exercise = exercise_from(read_constants(path), reference, stated)
+    constants = read_constants(path)
+    try:
+        exercise = exercise_from(constants, reference, stated)
+    except UsageError:
+        if trouble := _syntax_error(path):
+            return _without_reply(path, trouble)
+        _ask_for_literals(path, constants)
+        raise
     kept = limits or Limits()
     try:
         return mark_calls(exercise, lambda calls: _run(path, exercise, calls, kept), seed)
     except _StoppedError as stopped:
-        finding = Finding(STOPS.name, path.name, str(stopped), STOPS.teaches)
-        return Verdict(False, (), (finding,), "", "", (), "")
+        return _without_reply(path, str(stopped))
+
+
+def _without_reply(path: Path, says: str) -> Verdict:
+    finding = Finding(STOPS.name, path.name, says, RUN_IT)
+    return Verdict(False, (), (finding,), "", "", (), "")
+
+
+def _syntax_error(path: Path) -> str:
+    """Return where the file is no Python, or nothing."""
+    try:
+        ast.parse(path.read_bytes())
+    except SyntaxError as error:
+        return f"line {error.lineno}: SyntaxError: {error.msg}"
+    except (ValueError, RecursionError, MemoryError) as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
 
 
 def _run(

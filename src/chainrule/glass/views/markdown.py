@@ -86,7 +86,7 @@ def _record(record: Record, digits: int) -> list[str]:
 
 
 def symbol_of_given(record: Record) -> str:
-    """Return `X = ` for what is given and has a symbol: its numbers are its formula."""
+    """Return the symbol and a sign of equality for what is given: its numbers are its formula."""
     whole = given(record) and record.latex and "=" not in record.latex
     return f"{spelled(record.latex)} = " if whole and len(record.shape) < 3 else ""
 
