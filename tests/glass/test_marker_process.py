@@ -177,7 +177,7 @@ def test_a_file_that_is_no_python_says_where(tmp_path: Path) -> None:
 
 def test_a_computed_constant_is_asked_for_as_numbers(tmp_path: Path) -> None:
     path = write(tmp_path, "NETWORK = (3,) + (4,) * 2\nLOSS = 'mse'\n")
-    with pytest.raises(DataError, match=r"NETWORK is computed[\s\S]*line 1"):
+    with pytest.raises(UsageError, match=r"NETWORK is computed[\s\S]*line 1"):
         mark_file(path)
 
 

@@ -131,3 +131,16 @@ def test_names_by_shape_and_lists() -> None:
         "weights1",
         "weights2",
     }
+
+
+def test_a_bias_after_every_hidden_activation_is_named() -> None:
+    names: dict[str, Any] = {}
+    late = """Z = H @ params[f"W{n}"]
+        H = np.tanh(Z) + params[f"b{n}"] if n < depth else Z + params[f"b{n}"]"""
+    wrong = SOURCE.replace('Z = H @ params[f"W{n}"] + params[f"b{n}"]', "")
+    wrong = wrong.replace("H = np.tanh(Z) if n < depth else Z", late)
+    wrong = wrong.replace("kept[n - 1] ** 2", 'np.tanh(kept[n - 2] @ params[f"W{n - 1}"]) ** 2')
+    wrong = wrong.replace("dZ = (dZ @", "if n == 1: break\n        dZ = (dZ @")
+    exec(wrong.replace("RETURNED", "W, b"), names)
+    verdict = cr.mark(names, (3, 4, 5, 2), activation="tanh", loss="half_mse", reduction="sum")
+    assert verdict.kinds == ("bias_after_activation",)

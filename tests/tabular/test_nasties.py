@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import subprocess
 import sys
 import time
 import tracemalloc
@@ -91,7 +92,8 @@ def test_a_folder_and_pipes(commands: Commands) -> None:
     os.mkfifo(commands.folder / "pipe.csv")
     for name, message in (("t.csv", "is a folder"), ("pipe.csv", "not a regular file")):
         result = commands.run("train", name, *TRAIN)
-        assert result.code in (1, 2) and message in result.err, result.err
+        assert result.code in (1, 2), result
+        assert message in result.err
     assert commands.files() == {"t.csv", "pipe.csv"}
 
 
@@ -217,3 +219,17 @@ def test_nothing_is_left_in_the_temporary_folder(
         place(commands, NASTIES[name])
         commands.run("train", NASTIES[name].name, *TRAIN, "--force")
         assert list(room.iterdir()) == []
+
+
+def test_the_copy_of_a_killed_process_is_removed_by_the_next(tmp_path: Path) -> None:
+    room, path = tmp_path / "room", tmp_path / "t.csv"
+    room.mkdir()
+    path.write_text("x,y\n1,2\n3,4\n", encoding="utf-16")
+    begin = "import os, signal, sys\nfrom chainrule.tabular.source import opened\n"
+    begin += "from chainrule.tabular.dialect import AS_FOUND\n"
+    begin += "with opened(sys.argv[1], AS_FOUND):\n"
+    environment = {**os.environ, "TMPDIR": str(room)}
+    for last, left in (("os.kill(os.getpid(), signal.SIGKILL)", 1), ("pass", 0)):
+        program = f"{begin}    {last}"
+        subprocess.run([sys.executable, "-c", program, path], env=environment, check=not left)
+        assert len(list(room.iterdir())) == left

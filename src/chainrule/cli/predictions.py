@@ -23,6 +23,7 @@ import numpy as np
 from chainrule.errors import DataError
 from chainrule.tabular import Predictions
 from chainrule.tabular.source import interrupts
+from chainrule.training.blocks_folder import passing_folder
 
 __all__ = ["FORMATS", "csv_text", "listed", "written"]
 
@@ -97,7 +98,7 @@ def _parquet(predictions: Predictions) -> bytes:
     )
     with (
         interrupts(),
-        tempfile.TemporaryDirectory() as folder,
+        passing_folder(tempfile.gettempdir()) as folder,
         duckdb.connect(":memory:") as connection,
     ):
         path = Path(folder, "predictions.parquet")

@@ -3,7 +3,8 @@
 Decisions
 ---------
 a) DuckDB and Python read the same bytes. What DuckDB cannot read (another encoding, zstd,
-   standard input) is first copied as UTF-8 into a folder of its own, which vanishes after.
+   standard input) is first copied as UTF-8 into a folder of its own, which vanishes after; if the
+   process is killed, with the next table that is read.
 b) zstd is unpacked by Python's own module. DuckDB also can, but takes a file that was cut off for
    a whole one, without a word.
 c) A pipe can be read once, and a table is read twice; so only standard input, which is asked for
@@ -31,6 +32,7 @@ from typing import Any, BinaryIO, Literal, NoReturn
 from chainrule.errors import ChainruleError, DataError, MissingExtraError
 from chainrule.files import readable_file
 from chainrule.tabular.dialect import Dialect
+from chainrule.training.blocks_folder import passing_folder
 
 __all__ = [
     "DAMAGE",
@@ -108,8 +110,7 @@ def opened(path: str | os.PathLike[str], dialect: Dialect) -> Generator[Source, 
         The file is missing, a folder, a pipe, empty, of no known kind, damaged, or not in the
         encoding that was stated.
     """
-    with tempfile.TemporaryDirectory(prefix="chainrule-") as name, interrupts():
-        folder = Path(name)
+    with passing_folder(tempfile.gettempdir()) as folder, interrupts():
         with room(folder):
             if str(path) == "-":
                 source = _standard_input(folder)

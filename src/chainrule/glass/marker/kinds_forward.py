@@ -105,6 +105,8 @@ def _ones(step: Pass, layer: int) -> Array:
 @proposes
 def _biases(exercise: Exercise) -> Iterator[Hypothesis]:
     where = list(layers(1, exercise.depth))
+    if exercise.depth > 2:  # all hidden ones: the output layer is often written by itself
+        where.append(tuple(range(1, exercise.depth)))
     yield from spread(BIAS_FORGOTTEN, "Z{l}", "Z", where, [("", lambda s, n: s.H[n - 1] @ s.W[n])])
     for layer in where:
         changes = (

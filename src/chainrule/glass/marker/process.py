@@ -102,7 +102,7 @@ def _ask_for_literals(path: Path, constants: Mapping[str, Any]) -> None:
             continue
         for target in node.targets:
             if isinstance(target, ast.Name) and target.id in computed:
-                raise DataError(
+                raise UsageError(
                     f"{target.id} is computed, but is read before the file runs",
                     where=f"{path.name}, line {node.lineno}",
                     expected="plain numbers and words, such as (2, 3, 1)",
@@ -172,7 +172,7 @@ def _syntax_error(path: Path) -> str:
     try:
         ast.parse(path.read_bytes())
     except SyntaxError as error:
-        return f"line {error.lineno}: SyntaxError: {error.msg}"
+        return (f"line {error.lineno}: " if error.lineno else "") + f"SyntaxError: {error.msg}"
     except (ValueError, RecursionError, MemoryError) as error:
         return f"{type(error).__name__}: {error}"
     return ""
@@ -238,6 +238,11 @@ def _start(folder: Path, limits: Limits) -> None:
         return
     if code is None or (os.name == "posix" and code == -signal.SIGXCPU):
         raise _StoppedError(f"the file did not finish within {limits.seconds:g} seconds")
+    if os.name == "posix" and code == -signal.SIGKILL:  # by the hard limit, or by the system
+        raise _StoppedError(
+            f"the process ended without a reply (exit {code}): it did not finish within "
+            f"{limits.seconds:g} seconds of processor time, or the machine ran out of memory"
+        )
     last = _last_line(folder / "errors.txt")
     raise _StoppedError(
         f"the process ended without a reply (exit {code})" + (f": {last}" if last else "")
