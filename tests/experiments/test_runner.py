@@ -41,7 +41,7 @@ def test_a_killed_workers_run_is_made_again(monkeypatch: pytest.MonkeyPatch) -> 
 
     def kill(result: Result, done: int, planned: int) -> None:
         if not killed:
-            killed.append(made[0].process.pid)
+            killed.append(next(worker for worker in made if worker.ready).process.pid)
             os.kill(killed[0], signal.SIGKILL)
 
     found = small(workers=2, on_result=kill, epochs=40)

@@ -142,7 +142,7 @@ def test_augmentation_of_a_table(capsys: pytest.CaptureFixture[str]) -> None:
         (("train", "bars", "--card", "c.md"), "--card is for tables"),
         (("train", "bars", "--task", "regression"), "learned by class"),
         (("train", "bars", "--loss", "huber"), "is for regression"),
-        (("train", "bars", "--augment", "shift"), "did you mean shift"),
+        (("train", "bars", "--augment", "shfit"), "did you mean shift"),
         (("train", "bars", "--augment", "shift=much"), "shift=2"),
         (("train", "bars", "--augment", "shift=-1"), "[0"),
         (("train", "bars", "--image-size", "28"), "28x28"),
