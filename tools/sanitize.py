@@ -34,6 +34,13 @@ OPTIONS = {
     # A forked child may make threads of its own here: that is one of the things tested.
     "TSAN_OPTIONS": "halt_on_error=1:die_after_fork=0:second_deadlock_stack=1",
 }
+# An editable install finds the package before PYTHONPATH does, and with it the plain engine.
+CUSTOM = """import sys
+
+sys.meta_path[:] = [
+    finder for finder in sys.meta_path if type(finder).__name__ != "ScikitBuildRedirectingFinder"
+]
+"""
 EXAMPLES = "40"
 SLACK = "20"
 
@@ -76,6 +83,7 @@ def build(name: str) -> Path:
 
 def environment(name: str, package: Path) -> dict[str, str]:
     """Return the environment in which the sanitized engine is tested."""
+    (package / "sitecustomize.py").write_text(CUSTOM, encoding="utf-8")
     reports = package.parent / "report"
     for old in reports.parent.glob("report*"):
         old.unlink()
