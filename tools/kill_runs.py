@@ -18,7 +18,6 @@ c) Turns go through both loops of the library: `chainrule.train` and an estimato
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import signal
@@ -39,6 +38,7 @@ from chainrule.estimators.checkpoints import Saved
 from chainrule.storage import Model
 from chainrule.training.checkpoint import read_checkpoint
 from chainrule.training.events import EpochEnded
+from tools.killing import command
 
 CHECKPOINT, MODEL = "run.checkpoint", "model.safetensors"
 LATEST = 0.25
@@ -167,15 +167,7 @@ def kill(count: int, seed: int, say: Callable[[str], None]) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(prog="tools.kill_runs")
-    parser.add_argument("--count", type=int, default=300)
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args(arguments)
-    began = time.perf_counter()
-    faults = kill(given.count, given.seed, print)
-    print(*faults, sep="\n")
-    print(f"{time.perf_counter() - began:.0f} s, {'good' if not faults else 'NOT GOOD'}")
-    return 1 if faults else 0
+    return command("tools.kill_runs", 300, kill, arguments)
 
 
 if __name__ == "__main__":

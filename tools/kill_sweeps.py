@@ -17,7 +17,6 @@ b) One ledger more is killed again and again until its sweep is finished.
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import signal
@@ -34,6 +33,7 @@ import numpy as np
 from chainrule import nn
 from chainrule.experiments import Sweep, sweep
 from chainrule.experiments.ledger import read_ledger
+from tools.killing import command
 
 
 def swept(path: Path | None) -> Sweep:
@@ -129,15 +129,7 @@ def kill(count: int, seed: int, say: Callable[[str], None]) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(prog="tools.kill_sweeps")
-    parser.add_argument("--count", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args(arguments)
-    began = time.perf_counter()
-    faults = kill(given.count, given.seed, print)
-    print(*faults, sep="\n")
-    print(f"{time.perf_counter() - began:.0f} s, {'good' if not faults else 'NOT GOOD'}")
-    return 1 if faults else 0
+    return command("tools.kill_sweeps", 20, kill, arguments)
 
 
 if __name__ == "__main__":
