@@ -6,7 +6,7 @@ import argparse
 import time
 from collections.abc import Callable
 
-Kill = Callable[[int, int, Callable[[str], object]], list[str]]
+Kill = Callable[[int, int, Callable[[str], None]], list[str]]
 """From the number of kills, a seed, and what to tell of each, to the faults."""
 
 
