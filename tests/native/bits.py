@@ -23,6 +23,8 @@ from tests.native.networks import CLOCK, PLANS, first, rows_of
 
 THREADS = (1, 2, 3, 4, 8)
 ROWS, BATCH = 203, 64
+IN_PARTS = 150
+"""A batch whose gradient is made in parts, if the weights are few; the other rows' is not."""
 
 
 def digest(*results: Any) -> str:
@@ -45,11 +47,14 @@ def order_of(rows: Rows) -> np.ndarray:
     return np.random.default_rng(3).permutation(len(rows))
 
 
-def trained(plan: Plan, dtype: str, threads: int) -> str:
-    """Return the state after one pass."""
+def trained(
+    plan: Plan, dtype: str, threads: int | None, batch: int = BATCH, passes: int = 1
+) -> str:
+    """Return the state after some passes."""
     rows, buffers = rows_of(plan, ROWS, dtype), first(plan, dtype)
     engine = NativeEngine(plan, dtype, threads)
-    return state(buffers, engine.epoch(buffers, rows, order_of(rows), BATCH, CLOCK))
+    results = [engine.epoch(buffers, rows, order_of(rows), batch, CLOCK) for _ in range(passes)]
+    return state(buffers, results[-1])
 
 
 def resumed(plan: Plan, dtype: str, steps: int) -> str:
@@ -117,6 +122,8 @@ def differing() -> Iterator[str]:
         for dtype in ("float32", "float64"):
             results = {
                 "threads": [trained(plan, dtype, threads) for threads in THREADS],
+                "parts": [trained(plan, dtype, threads, IN_PARTS) for threads in THREADS],
+                "tuned": [trained(plan, dtype, threads, IN_PARTS, 9) for threads in (1, 3, None)],
                 "resume": [
                     whole(plan, dtype),
                     whole(plan, dtype, pulse=True),

@@ -249,7 +249,7 @@ if PRESENT:
             info()
 
     def test_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-        wide = make_plan(nn.Sequential(nn.Dense(500), nn.Dense(1)), (500,), "squared_error", 1)
+        wide = make_plan(nn.Sequential(nn.Dense(100), nn.Dense(1)), (100,), "squared_error", 1)
         monkeypatch.setenv("CHAINRULE_THREADS", "3")
         assert info()["threads"] == 3
         assert [NativeEngine(wide).threads_for(rows) for rows in (1, 100)] == [1, 3]

@@ -1,6 +1,6 @@
 """Types of the compiled module. Use `chainrule.engine.native`, which checks what it hands over."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,13 +21,13 @@ class Engine:
         double_precision: bool,
         learns: bool,
     ) -> None: ...
-    def import_vector(self, which: int, flat: int) -> None: ...
-    def import_running(self, flat: int) -> None: ...
-    def export_running(self, flat: int) -> None: ...
+    def import_vector(self, which: int, flat: np.ndarray) -> None: ...
+    def import_running(self, flat: np.ndarray) -> None: ...
+    def export_running(self, flat: np.ndarray) -> None: ...
     def export_state(
         self,
-        vectors: Sequence[int],
-        running: int,
+        vectors: list[np.ndarray],
+        running: np.ndarray,
         fields: dict[str, Any],
         state: Mapping[str, Any],
     ) -> None: ...
@@ -37,7 +37,12 @@ class Engine:
         self, call: Mapping[str, Any], threads: int, poll: Callable[[int], bool] | None
     ) -> tuple[int, bool, bool, bool]: ...
     def gradient(
-        self, call: Mapping[str, Any], training: bool, flat: int, raw: int, threads: int
+        self,
+        call: Mapping[str, Any],
+        training: bool,
+        flat: np.ndarray,
+        raw: np.ndarray,
+        threads: int,
     ) -> bool: ...
     def predict(
         self, X: np.ndarray, raw: np.ndarray, threads: int, release: bool

@@ -2,8 +2,9 @@
 
 Decisions
 ---------
-a) Vectors stay flat NumPy arrays in the Plan's order on this side. A call hands over addresses;
-   `native_call.py` checks types, shapes and layout first and keeps the arrays alive meanwhile.
+a) Vectors stay flat NumPy arrays in the Plan's order on this side. The binary asks an array for its
+   address and for nothing else; `native_call.py` checks types, shapes and layout first and keeps
+   the arrays alive meanwhile.
 b) A pass over the data is one call without the GIL. What depends on the step (rates, decays,
    dropout factors) is worked out before the call, so no Python runs per step.
 c) The state after a pass that met a number that is not finite is the state before the bad step, as
@@ -25,7 +26,7 @@ import numpy as np
 
 from chainrule._version import __version__
 from chainrule.engine.compile import program_of, reason_against
-from chainrule.engine.native_call import Call, address, require_vector
+from chainrule.engine.native_call import Call, require_vector
 from chainrule.engine.native_predict import Predictor
 from chainrule.engine.protocol import Buffers, Clock, EpochResult, Evaluation, Pulse, Rows
 from chainrule.engine.reference import ReferenceEngine
@@ -42,8 +43,12 @@ __all__ = [
     "reason_for_reference",
 ]
 
-_FLOPS_FOR_TEAM = 4_000_000
-"""Below so many FLOPs a step one thread is faster than two that meet twice."""
+_FLOPS_FOR_TEAM = 700_000
+"""Below so many FLOPs a step (float64 counts twice) one thread is faster than two that meet."""
+_FLOPS_FOR_ALL = 100_000_000
+"""From so many on all threads are faster than one, and a trial of one would be felt."""
+_FLOPS_TO_PREDICT = 4_000_000
+"""Below so many FLOPs a prediction waits longer for a second thread than it gains."""
 
 
 @lru_cache(maxsize=1)
@@ -200,7 +205,7 @@ class NativeEngine(ReferenceEngine):
             plan,
             self.dtype,
             forward,
-            lambda rows: self._team(rows * forward),
+            lambda rows: self._team(rows * forward, _FLOPS_TO_PREDICT),
         )
 
     def __reduce__(self) -> tuple[Callable[..., ReferenceEngine], tuple[Any, ...]]:
@@ -220,12 +225,19 @@ class NativeEngine(ReferenceEngine):
 
     def threads_for(self, rows: int) -> int:
         """Return the number of threads for training with a batch of so many rows."""
-        return self._team(rows * self._flops_per_row)
+        return self._team(self._flops(rows), _FLOPS_FOR_TEAM)
 
-    def _team(self, flops: float) -> int:
+    def _flops(self, rows: int) -> float:
+        return rows * self._flops_per_row * self.dtype.itemsize / 4
+
+    def _team(self, flops: float, least: float) -> int:
         if self._threads is not None:
             return self._threads
-        return default_threads() if flops > _FLOPS_FOR_TEAM else 1
+        return default_threads() if flops > least else 1
+
+    def _run(self, engine: Any, call: Call, pulse: Pulse | None) -> tuple[int, bool]:
+        tuned = self._threads is None and self._flops(call.batch) < _FLOPS_FOR_ALL
+        return call.run(engine, self.threads_for(call.batch), tuned, pulse)
 
     def raw(self, weights: np.ndarray, running: np.ndarray, X: np.ndarray) -> np.ndarray:
         """Return the raw outputs `(N, raw_width)` in prediction mode."""
@@ -258,13 +270,13 @@ class NativeEngine(ReferenceEngine):
     def _import(self, engine: Any, buffers: Buffers, slots: bool) -> None:
         size, dtype = self.plan.parameters.size, self.dtype
         weights = require_vector(buffers.weights, size, dtype, "weights")
-        engine.import_vector(-1, address(weights))
+        engine.import_vector(-1, weights)
         for which, name in enumerate(self.plan.optimizer.slots if slots else ()):
             slot = require_vector(buffers.slots[name], size, dtype, f"slot {name}")
-            engine.import_vector(which, address(slot))
+            engine.import_vector(which, slot)
         if self.plan.running.size:
             running = require_vector(buffers.running, self.plan.running.size, dtype, "running")
-            engine.import_running(address(running))
+            engine.import_running(running)
 
     def _export(self, engine: Any, buffers: Buffers, steps: int) -> None:
         """Put the new state into the buffers, into their own arrays where these can take it."""
@@ -278,8 +290,7 @@ class NativeEngine(ReferenceEngine):
             "running": running,
             "step": buffers.step + steps,
         }
-        addresses = [address(vector) for vector in (weights, *slots.values())]
-        engine.export_state(addresses, address(running), vars(buffers), state)
+        engine.export_state([weights, *slots.values()], running, vars(buffers), state)
 
     def _home(self, vector: np.ndarray, size: int) -> np.ndarray:
         flags = vector.flags
@@ -302,8 +313,8 @@ class NativeEngine(ReferenceEngine):
         try:
             self._import(engine, buffers, slots=False)
             threads = self.threads_for(len(rows))
-            good = engine.gradient(call.fields, training, address(flat), address(raw), threads)
-            engine.export_running(address(running))
+            good = engine.gradient(call.fields, training, flat, raw, threads)
+            engine.export_running(running)
         finally:
             self._idle.append((clock.seed, engine))
         if not good:
@@ -331,7 +342,7 @@ class NativeEngine(ReferenceEngine):
         engine = self._borrow(clock.seed)
         try:
             self._import(engine, buffers, slots=True)
-            done, good = call.run(engine, self.threads_for(call.batch), pulse)
+            done, good = self._run(engine, call, pulse)
             if not good:
                 self._explain_codes(rows.X)
             steps = done
@@ -346,7 +357,7 @@ class NativeEngine(ReferenceEngine):
         """Repeat a pass up to a step and return whether all numbers are finite then."""
         self._import(engine, buffers, slots=True)
         if steps:
-            call.part(steps).run(engine, self.threads_for(call.batch), None)
+            self._run(engine, call.part(steps), None)
         return engine.finite()
 
     def _rerun_to_last_good(self, engine: Any, buffers: Buffers, call: Call, done: int) -> int:

@@ -12,15 +12,12 @@ from chainrule.engine.protocol import Clock, EpochResult, Pulse, Rows
 from chainrule.errors import DataError, InvalidParameterError, ShapeError
 from chainrule.plan.plan import Plan
 
-__all__ = ["PULSE_SECONDS", "Call", "address", "require_vector"]
+__all__ = ["PULSE_SECONDS", "Call", "require_vector"]
+
+_INT64 = np.dtype(np.int64)
 
 PULSE_SECONDS = 0.05
 """Least time between two moments at which a long call asks Python whether to go on."""
-
-
-def address(array: np.ndarray | None) -> int:
-    """Return where an array's elements begin; 0 for none."""
-    return 0 if array is None else array.ctypes.data
 
 
 def require_vector(vector: np.ndarray, size: int, dtype: np.dtype, what: str) -> np.ndarray:
@@ -38,9 +35,15 @@ def require_vector(vector: np.ndarray, size: int, dtype: np.dtype, what: str) ->
             expected=str((size,)),
             got=str(vector.shape),
         )
-    if vector.dtype == dtype and vector.flags.c_contiguous and vector.flags.aligned:
-        return vector
-    return np.require(vector, dtype, ["C", "A"])
+    return _laid_out(vector, dtype)
+
+
+def _laid_out(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return an array as it is if the engine can read it, else a copy."""
+    array = np.asarray(array)
+    if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
+        return array
+    return np.require(array, dtype, ["C", "A"])
 
 
 def _in_rows(X: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -89,16 +92,16 @@ class Call:
         self._arguments = (plan, dtype, rows, order, batch_size, clock, step)
         self.plan, self.clock, self.step = plan, clock, step
         self.X = _in_rows(rows.X, dtype)
-        self.Y = np.require(rows.Y, dtype, ["C", "A"])
-        self.weights = None if rows.weights is None else np.require(rows.weights, dtype, ["C", "A"])
-        self.order = np.require(order, np.int64, ["C", "A"])
+        self.Y = _laid_out(rows.Y, dtype)
+        self.weights = None if rows.weights is None else _laid_out(rows.weights, dtype)
+        self.order = _laid_out(order, _INT64)
         self._check(batch_size)
         self.batch = int(min(batch_size, len(self.order)))
         self.steps = -(-len(self.order) // self.batch)
+        self.objectives, self.data, self.norms, self.rates, self.decays = np.full(
+            (5, self.steps), np.nan
+        )
         self._set_per_step()
-        self.objectives = np.full(self.steps, np.nan)
-        self.data = np.full(self.steps, np.nan)
-        self.norms = np.full(self.steps, np.nan)
         self.finite = self.intact = True
         self.fields = self._fields()
 
@@ -120,7 +123,8 @@ class Call:
             raise DataError(
                 "there is nothing to train on", where="order", expected="at least one row"
             )
-        if order.min() < 0 or order.max() >= rows:
+        # As numbers without a sign those below zero are the largest.
+        if order.view(np.uint64).max() >= rows:
             raise DataError(
                 "the order of rows names one that does not exist",
                 where="order",
@@ -136,10 +140,10 @@ class Call:
         """Work out rates, decays, noise factors and changing optimizer numbers of every step."""
         plan, total = self.plan, self.clock.total_steps
         span = range(self.step, self.step + self.steps)
-        self.rates = np.full(self.steps, plan.optimizer.learning_rate * self.clock.rate_scale)
+        self.rates[:] = plan.optimizer.learning_rate * self.clock.rate_scale
         if plan.schedule is not None:
             self.rates *= [plan.schedule.factor(step, total) for step in span]
-        self.decays = np.full(self.steps, plan.optimizer.decay())
+        self.decays[:] = plan.optimizer.decay()
         for penalty in plan.penalties:
             if penalty.kind == "decay":
                 self.decays += [penalty.decay(step, total) for step in span]
@@ -156,31 +160,36 @@ class Call:
 
     def _fields(self) -> dict[str, Any]:
         return {
-            "X": address(self.X),
-            "Y": address(self.Y),
-            "weights": address(self.weights),
+            "X": self.X,
+            "Y": self.Y,
+            "weights": self.weights,
             "x_stride": self.X.strides[0] // self.X.itemsize,
             "y_stride": self.Y.shape[1],
-            "order": address(self.order),
+            "order": self.order,
             "count": len(self.order),
             "batch": self.batch,
             "step": self.step,
             "first_row": self.clock.first_row,
             "epoch": self.clock.epoch,
-            "rates": address(self.rates),
-            "decays": address(self.decays),
-            "factors": address(self.factors),
-            "optimizer_numbers": address(self.numbers),
+            "rates": self.rates,
+            "decays": self.decays,
+            "factors": self.factors,
+            "optimizer_numbers": self.numbers,
             "optimizer_width": 0 if self.numbers is None else self.numbers.shape[1],
             "pulse_seconds": PULSE_SECONDS,
-            "objectives": address(self.objectives),
-            "data": address(self.data),
-            "norms": address(self.norms),
+            "tuned": False,
+            "objectives": self.objectives,
+            "data": self.data,
+            "norms": self.norms,
         }
 
-    def run(self, binary: Any, threads: int, pulse: Pulse | None) -> tuple[int, bool]:
-        """Do the pass; return the steps done, and whether all category codes were good."""
+    def run(self, binary: Any, threads: int, tuned: bool, pulse: Pulse | None) -> tuple[int, bool]:
+        """Do the pass; return the steps done, and whether all category codes were good.
+
+        With `tuned` the number of threads is the most, and fewer where those are faster.
+        """
         steps = self.steps
+        self.fields["tuned"] = tuned
         ask = None if pulse is None else (lambda done: pulse(done, steps))
         done, self.finite, self.intact, bad_code = binary.train(self.fields, threads, ask)
         return int(done), not bad_code
@@ -200,6 +209,7 @@ class Call:
         if steps:
             averaged = self.plan.reduction == "mean"
             masses = step_masses(self.weights, self.order, self.batch, steps) if averaged else None
-            objective, norm = pass_objective(objectives, data, masses), float(np.mean(norms))
+            objective = pass_objective(objectives, data, masses)
+            norm = float(np.add.reduce(norms)) / steps
         parts = (objectives, data, norms)
         return EpochResult(steps, objective, norm, rate, not failed, complete, *parts)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.engine.native_call import address, require_vector
+from chainrule.engine.native_call import require_vector
 from chainrule.plan.plan import Plan
 
 __all__ = ["Holder", "Predictor"]
@@ -45,9 +45,9 @@ class Holder:
     def fill(self, weights: np.ndarray, running: np.ndarray) -> None:
         """Copy weights into the engine."""
         self.weights = self.running = None
-        self.engine.import_vector(-1, address(weights))
+        self.engine.import_vector(-1, weights)
         if running.size:
-            self.engine.import_running(address(running))
+            self.engine.import_running(running)
         self._remember(weights, running)
 
     def _remember(self, weights: np.ndarray, running: np.ndarray) -> None:

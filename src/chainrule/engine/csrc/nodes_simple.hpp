@@ -3,6 +3,7 @@
 
 #include "activations.hpp"
 #include "node.hpp"
+#include "parts.hpp"
 #include "philox.hpp"
 
 namespace CR_ISA {
@@ -35,13 +36,8 @@ struct AffineNode final : Node<T> {
     // The bias: the sum of dZ over all rows. (W has its own path.)
     void gradient(const Workspace<T>& ws, std::size_t, std::size_t, std::size_t,
                   T* to) const override {
-        constexpr std::size_t L = Lanes<T>::count;
         const Tensor<T>& Z = this->out(ws);
-        const std::size_t rows = this->all_rows(ws, Z);
-        for (std::size_t j = 0; j < this->owned[1]->ld; j += L)
-            store(to + j, sum_rows<T>(rows, [&](std::size_t row) {
-                      return load(Z.gradient + row * Z.ld + j);
-                  }));
+        column_sums(Z, {0, this->all_rows(ws, Z)}, this->owned[1]->ld, to);
     }
 };
 

@@ -32,6 +32,7 @@ struct Parameter {
     bool transposed = false;
     Memory<T> w, wt, g;
     std::vector<Memory<T>> slots;
+    std::vector<Memory<T>> parts;  // gradients of the parts of a batch (see parts.hpp)
     std::vector<UnitSums> sums;
     std::vector<double> clipped;  // squares of each unit's gradient between two clippings
     TopSingular* top = nullptr;  // where a spectral penalty wants it

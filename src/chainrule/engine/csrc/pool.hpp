@@ -3,8 +3,8 @@
 // Decisions
 // a) A job is a whole pass over the data, not one product: the threads stay in it and meet twice a
 //    step, so waking up costs nothing per step. After a job the workers look out for the next one
-//    for about 0.1 ms, because waking a sleeper takes as long as a prediction of 1000 rows; then
-//    they sleep.
+//    for about 0.3 ms, because waking a sleeper takes as long as a prediction of 1000 rows, and an
+//    epoch over a small table follows the last one in less; then they sleep.
 // b) Waiting spins for a short while and then yields, so that more threads than cores still move.
 // c) One job at a time has the workers. A second caller does not wait for them: it does its job
 //    alone, which gives the same bits. So nobody can lock up, whoever calls whom from where.
@@ -120,7 +120,7 @@ class Pool {
         wake_.notify_all();
         job(0);
         const auto over = [&] { return left_.load(std::memory_order_acquire) == 0; };
-        if (spin_until(over)) return;
+        if (spin_until(over, 2 * kShortSpins)) return;
         std::unique_lock<std::mutex> guard(mutex_);
         done_.wait(guard, over);
     }
@@ -144,8 +144,8 @@ class Pool {
     }
 
     template <class Ready>
-    static bool spin_until(const Ready& ready) {
-        for (int spins = 0; spins < 2 * kShortSpins; ++spins) {
+    static bool spin_until(const Ready& ready, int most) {
+        for (int spins = 0; spins < most; ++spins) {
             if (ready()) return true;
             pause_briefly();
         }
@@ -156,7 +156,7 @@ class Pool {
     void work(int number, std::uint64_t seen) {
         for (;;) {
             const auto called = [&] { return order_.load(std::memory_order_acquire) != seen; };
-            if (!spin_until(called)) {
+            if (!spin_until(called, 6 * kShortSpins)) {
                 std::unique_lock<std::mutex> guard(mutex_);
                 wake_.wait(guard, called);
             }
@@ -207,11 +207,17 @@ class Team {
 
     template <class Body>
     void run(const Body& body) const {
+        run(size(), body);
+    }
+
+    // With the first so many of the team.
+    template <class Body>
+    void run(int members, const Body& body) const {
         const Job job(body);
-        if (workers_ == 0)
+        if (members == 1)
             job(0);
         else
-            pool_->run(workers_, job);
+            pool_->run(members - 1, job);
     }
 
    private:

@@ -90,6 +90,7 @@ struct TrainCall {
     const double* optimizer_numbers = nullptr;
     std::int64_t optimizer_width = 0;
     double pulse_seconds = 0.05;  // least time between two questions to Python
+    bool tuned = false;           // the team may be smaller where that is faster
     // Results.
     double* objectives = nullptr;  // one a step
     double* data = nullptr;

@@ -7,8 +7,10 @@
 // b) Whether a step's objective is finite is known before the update, so weights survive it. Whether
 //    its gradient is finite is known only after, because nobody waits for its norm: the run ends
 //    there, and the caller repeats it up to the step before (same bits).
+// c) Steps are done in stretches, each by the team that was found to be fastest (see pace.hpp).
 #pragma once
 
+#include "pace.hpp"
 #include "updater.hpp"
 
 namespace CR_ISA {
@@ -24,14 +26,23 @@ class Trainer {
     void train(Call& call, int threads, const Poll& poll) {
         const chainrule::Team team(threads);
         open(std::min(call.batch, call.count), team.size(), true);
-        Barrier barrier(team.size());
         Watch watch(poll, call.pulse_seconds);
         const std::int64_t steps = (call.count + call.batch - 1) / call.batch;
-        team.run([&](int number) {
-            const Member member{number, team.size(), &barrier, &watch};
-            std::int64_t step = 0;
-            while (step < steps && one_step(call, step, member)) ++step;
-        });
+        if (!call.tuned) {
+            stretch(call, 0, steps, team, team.size(), watch);
+            return end(call, watch);
+        }
+        pace_.open(call.batch);
+        for (std::int64_t step = 0; step < steps;) {
+            const int members = pace_.members(team.size());
+            const std::int64_t last = std::min(steps, step + pace_.steps(members > 1));
+            const auto began = std::chrono::steady_clock::now();
+            const std::int64_t done = stretch(call, step, last, team, members, watch) - step;
+            const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - began;
+            pace_.note(members > 1, done, taken.count());
+            if (step + done < last) break;
+            step = last;
+        }
         end(call, watch);
     }
 
@@ -58,9 +69,23 @@ class Trainer {
     }
 
    private:
+    // Steps from `step` up to `last`. Returns the one before which it ended.
+    std::int64_t stretch(Call& call, std::int64_t step, std::int64_t last, const chainrule::Team& team,
+                         int members, Watch& watch) {
+        Barrier barrier(members);
+        std::int64_t reached = step;
+        team.run(members, [&](int number) {
+            const Member member{number, members, &barrier, &watch};
+            std::int64_t at = step;
+            while (at < last && one_step(call, at, member)) ++at;
+            if (number == 0) reached = at;
+        });
+        return reached;
+    }
+
     void open(std::int64_t samples, int members, bool training) {
         net_.open(ws_, static_cast<std::size_t>(samples), members);
-        updater_.open(members);
+        updater_.open(members, static_cast<std::size_t>(samples));
         ws_.training = training;
         ws_.samples = 0;
         stop_ = failed_ = false;
@@ -131,6 +156,7 @@ class Trainer {
     Network<T>& net_;
     Updater<T> updater_;
     Workspace<T> ws_;
+    chainrule::Pace pace_;
     bool stop_ = false;    // written by member 0 before the last meeting of a step
     bool failed_ = false;  // written by member 0 before the second meeting of the next step
 };

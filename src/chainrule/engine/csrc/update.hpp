@@ -5,13 +5,16 @@
 //    update; the gradient of a whole matrix exists only where clipping needs its norm first.
 // b) Units of a matrix that follow each other are worked on together, up to 112 rows: a panel of dZ is
 //    fetched once for all of them. Each keeps its own sums, so company does not change the bits.
-// c) Clipping by norm makes two passes: gradients and their norm, then the updates.
+// c) Where a batch is cut into parts (see parts.hpp), their gradients are made first, and what is here
+//    a product is their sum.
+// d) Clipping by norm makes two passes: gradients and their norm, then the updates.
 #pragma once
 
 #include <algorithm>
 #include <type_traits>
 
 #include "node.hpp"
+#include "parts.hpp"
 
 namespace CR_ISA {
 
@@ -22,6 +25,7 @@ struct Source {
     const Node<T>* node;
     std::size_t which;
     std::size_t X, Z;  // tensors of an affine map
+    bool affine;       // its weights or its bias: may come in parts
 };
 
 template <class T>
@@ -39,8 +43,28 @@ template <class T>
 class UnitWork {
    public:
     UnitWork(const Workspace<T>& ws, UpdateFunction<T> update, double spectral, Purpose purpose,
-             T* scratch)
-        : ws_(ws), update_(update), spectral_(spectral), purpose_(purpose), scratch_(scratch) {}
+             std::size_t parts, T* scratch)
+        : ws_(ws),
+          update_(update),
+          spectral_(spectral),
+          purpose_(purpose),
+          parts_(parts),
+          scratch_(scratch) {}
+
+    // The gradient of one part's samples, for units [unit, unit + count) of an affine map.
+    static void make_part(const Workspace<T>& ws, const Source<T>& source, std::size_t unit,
+                          std::size_t count, std::size_t part, Range samples) {
+        const Parameter<T>& p = *source.parameter;
+        const Tensor<T>& Z = ws.tensors[source.Z];
+        const Range rows{samples.first * Z.rows_per_sample, samples.last * Z.rows_per_sample};
+        T* const to = p.parts[part].get();
+        if (p.storage == Storage::rows) return column_sums(Z, rows, p.ld, to);
+        const std::size_t first = unit * kUnitRows;
+        const std::size_t last = std::min(first + count * kUnitRows, p.rows);
+        each_panel(p, [&](std::size_t column, std::size_t wide) {
+            multiply_panel(ws, source, rows, {first, last}, column, wide, to + p.place(first, column));
+        });
+    }
 
     // Units [unit, unit + count) of a parameter; more than one only of a matrix in panels.
     void run(const Source<T>& source, std::size_t unit, std::size_t count,
@@ -99,35 +123,51 @@ class UnitWork {
 
     template <class Body>
     void panels(const Source<T>& source, std::size_t first, std::size_t last, const Body& body) {
-        constexpr std::size_t L = Lanes<T>::count;
         const Parameter<T>& p = *source.parameter;
-        const std::size_t vectors = vectors_of<T>(p.columns);
-        for (std::size_t v = 0; v < vectors; v += 2) {
-            const std::size_t wide = (vectors - v >= 2 ? 2 : 1) * L;
+        each_panel(p, [&](std::size_t column, std::size_t wide) {
             if (purpose_ != Purpose::apply) {
-                multiply_panel(source, first, last - first, v * L, wide);
-                if (p.top != nullptr) add_top(p, first, last - first, v * L, wide);
+                panel_gradient(source, {first, last}, column, wide);
+                if (p.top != nullptr) add_top(p, first, last - first, column, wide);
             }
             for (std::size_t row = first; row < last; row += kUnitRows) {
                 const std::size_t rows = std::min(kUnitRows, last - row), from = row - first;
-                body(from / kUnitRows, p.place(row, v * L), Run{scratch_ + from * wide, rows * wide});
+                body(from / kUnitRows, p.place(row, column), Run{scratch_ + from * wide, rows * wide});
             }
-        }
+        });
     }
 
-    // Some rows of one panel of X^T dZ.
-    void multiply_panel(const Source<T>& source, std::size_t first, std::size_t rows,
-                        std::size_t column, std::size_t wide) {
-        const Tensor<T>& X = ws_.tensors[source.X];
-        const Tensor<T>& Z = ws_.tensors[source.Z];
+    // Calls body(first column, columns) for each panel.
+    template <class Body>
+    static void each_panel(const Parameter<T>& p, const Body& body) {
+        constexpr std::size_t L = Lanes<T>::count;
+        const std::size_t vectors = vectors_of<T>(p.columns);
+        for (std::size_t v = 0; v < vectors; v += 2) body(v * L, (vectors - v >= 2 ? 2 : 1) * L);
+    }
+
+    // Some rows of one panel of the gradient, into the scratch.
+    void panel_gradient(const Source<T>& source, Range rows, std::size_t column, std::size_t wide) {
+        const Parameter<T>& p = *source.parameter;
+        if (parts_ != 0)
+            return add_parts(p, parts_, p.place(rows.first, column), (rows.last - rows.first) * wide,
+                             scratch_);
+        const std::size_t all = ws_.samples * ws_.tensors[source.X].rows_per_sample;
+        multiply_panel(ws_, source, {0, all}, rows, column, wide, scratch_);
+    }
+
+    // Some rows of one panel of X^T dZ over some rows of the batch.
+    static void multiply_panel(const Workspace<T>& ws, const Source<T>& source, Range batch, Range rows,
+                               std::size_t column, std::size_t wide, T* to) {
+        const Tensor<T>& X = ws.tensors[source.X];
+        const Tensor<T>& Z = ws.tensors[source.Z];
         const auto& tiles = kTiles<T, Along::columns>.tile[wide / Lanes<T>::count - 1];
-        const Heights heights(rows);
+        const Heights heights(rows.last - rows.first);
+        const T* const x = X.value + batch.first * X.ld + rows.first;
+        const T* const dz = Z.gradient + batch.first * Z.ld + column;
         std::size_t row = 0;
         for (std::size_t tile = 0; tile < heights.tiles; ++tile) {
             const int height = heights.of(tile);
-            tiles[height - 1](ws_.samples * X.rows_per_sample, X.value + first + row, X.ld,
-                              Z.gradient + column, Z.ld, scratch_ + row * wide, wide, First::zero,
-                              nullptr);
+            tiles[height - 1](batch.last - batch.first, x + row, X.ld, dz, Z.ld, to + row * wide, wide,
+                              First::zero, nullptr);
             row += height;
         }
     }
@@ -136,7 +176,10 @@ class UnitWork {
     void rows(const Source<T>& source, std::size_t first, std::size_t last, const Body& body) {
         const Parameter<T>& p = *source.parameter;
         if (purpose_ != Purpose::apply) {
-            source.node->gradient(ws_, source.which, first, last, scratch_);
+            if (parts_ != 0 && source.affine)
+                add_parts(p, parts_, 0, p.ld, scratch_);
+            else
+                source.node->gradient(ws_, source.which, first, last, scratch_);
             if (p.top != nullptr) add_top(p, first, last - first, 0, p.ld);
         }
         body(0, p.place(first, 0), Run{scratch_, (last - first) * p.ld});
@@ -170,6 +213,7 @@ class UnitWork {
     UpdateFunction<T> update_;
     double spectral_;
     Purpose purpose_;
+    std::size_t parts_;  // of the batch; 0: it is not cut
     T* scratch_;
 };
 

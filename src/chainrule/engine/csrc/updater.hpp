@@ -6,6 +6,8 @@
 //    are done together (see update.hpp).
 // b) Without clipping, or with clipping by value, a unit's gradient goes straight into its update.
 //    Clipping by norm needs all gradients first; several clippings act on them one after the other.
+// c) Where a batch is cut into parts, their gradients are made before any of that: the same list once
+//    for each part, part after part, so that a member finds the samples that it worked on itself.
 #pragma once
 
 #include "batch.hpp"
@@ -25,8 +27,11 @@ class Updater {
         if (clippings.size() == 1 && !whole_gradient_) cut_ = clippings[0].numbers[0];
     }
 
-    // Makes room for a team.
-    void open(int members) {
+    // Makes room for a team and for batches of so many samples.
+    void open(int members, std::size_t samples) {
+        for (const auto& source : net_.sources)
+            while (source.affine && source.parameter->parts.size() < cut_up_.parts(samples))
+                source.parameter->parts.push_back(allocate<T>(source.parameter->elements + 64));
         while (scratch_.size() < static_cast<std::size_t>(members))
             scratch_.push_back(allocate<T>(scratch_size_ + 64));
         if (whole_gradient_) keep_gradient();
@@ -41,6 +46,7 @@ class Updater {
     void collect(const Workspace<T>& ws, const Call& call, std::int64_t step, const Member& member) {
         Scalars<T> scalars;
         find_tops(member);
+        make_parts(ws, member);
         for_my_tasks(ws, rule_for(call, step, scalars), Purpose::collect, member);
         member.meet();
     }
@@ -55,6 +61,7 @@ class Updater {
             for_my_tasks(ws, rule, Purpose::apply, member);
         } else {
             find_tops(member);
+            make_parts(ws, member);
             for_my_tasks(ws, rule, Purpose::update, member);
         }
         if (net_.max_norm > 0) {
@@ -93,7 +100,11 @@ class Updater {
     void list_tasks() {
         double total = 0;
         for (std::size_t s = 0; s < net_.sources.size(); ++s) {
-            const Parameter<T>& p = *net_.sources[s].parameter;
+            const Source<T>& source = net_.sources[s];
+            const Parameter<T>& p = *source.parameter;
+            if (p.storage == Storage::panels)
+                cut_up_.count(static_cast<std::size_t>(net_.program.tensors[source.X].rows_per_sample),
+                              p.rows, p.columns);
             for (std::size_t unit = 0; unit < p.units(); ++unit) {
                 const double cost = p.storage == Storage::panels
                                         ? static_cast<double>(kUnitRows * p.columns)
@@ -115,11 +126,15 @@ class Updater {
     }
 
     // Calls body(task, units) for this member's share of the list: a task, and how many units from
-    // its own on can be done together with it.
+    // its own on can be done together with it. `turns` times through the list is the whole work, of
+    // which this is number `turn`.
     template <class Body>
-    void for_tasks(const Member& member, const Body& body) const {
-        const double from = static_cast<double>(member.number) / member.count;
-        const double to = static_cast<double>(member.number + 1) / member.count;
+    void for_tasks(const Member& member, const Body& body, std::size_t turn = 0,
+                   std::size_t turns = 1) const {
+        const auto place = [&](int number) {
+            return static_cast<double>(turns) * number / member.count - static_cast<double>(turn);
+        };
+        const double from = place(member.number), to = place(member.number + 1);
         std::size_t next = 0;
         while (next < tasks_.size() && tasks_[next].cost < from) ++next;
         while (next < tasks_.size() && tasks_[next].cost < to && member.working()) {
@@ -133,10 +148,25 @@ class Updater {
         }
     }
 
+    // The gradients of the parts of the batch. Ends with a meeting if there are any.
+    void make_parts(const Workspace<T>& ws, const Member& member) {
+        const std::size_t parts = cut_up_.parts(ws.samples);
+        for (std::size_t part = 0; part < parts; ++part) {
+            const Range samples = Cut::samples_of(ws.samples, part, parts);
+            const auto make = [&](const Task<T>& task, std::size_t units) {
+                const Source<T>& source = net_.sources[task.source];
+                if (source.affine)
+                    UnitWork<T>::make_part(ws, source, task.unit, units, part, samples);
+            };
+            for_tasks(member, make, part, parts);
+        }
+        if (parts != 0) member.meet();
+    }
+
     void for_my_tasks(const Workspace<T>& ws, const UpdateRule<T>& step, Purpose purpose,
                       const Member& member) {
         UnitWork<T> work(ws, net_.optimizer->update, net_.spectral, purpose,
-                         scratch_[member.number].get());
+                         cut_up_.parts(ws.samples), scratch_[member.number].get());
         for_tasks(member, [&](const Task<T>& task, std::size_t units) {
             const Source<T>& source = net_.sources[task.source];
             UpdateRule<T> rule = rule_of(step, *source.parameter);
@@ -270,6 +300,7 @@ class Updater {
     std::vector<Task<T>> tasks_;
     std::size_t scratch_size_ = 0;
     std::vector<Memory<T>> scratch_;
+    Cut cut_up_;
     bool whole_gradient_ = false;
     double cut_ = 0;  // of clipping by value in the update itself
 };
