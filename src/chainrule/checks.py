@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from chainrule.errors import InvalidParameterError
+from chainrule.frozen import frozen
 
 __all__ = [
     "AnyOf",
@@ -62,7 +62,7 @@ class _Outsider:
 OUTSIDER = _Outsider()
 
 
-@dataclass(frozen=True)
+@frozen
 class _Interval:
     low: float | None = None
     high: float | None = None
@@ -100,7 +100,7 @@ class _Interval:
         return values
 
 
-@dataclass(frozen=True)
+@frozen
 class Real(_Interval):
     """A finite number in an interval: `Real(0, 1, closed="left")` is `[0, 1)`."""
 
@@ -122,7 +122,7 @@ class Real(_Interval):
         return [*self._outside(1.0), math.nan, math.inf, 10**400, "a word", True, OUTSIDER]
 
 
-@dataclass(frozen=True)
+@frozen
 class Integer(_Interval):
     """A whole number in an interval: `Integer(1)` is 1, 2, 3, ..."""
 
@@ -141,7 +141,7 @@ class Integer(_Interval):
         return [*outside, 1.5, math.nan, "a word", True, OUTSIDER]
 
 
-@dataclass(frozen=True)
+@frozen
 class Boolean:
     """True or False; numbers are not taken for truth values."""
 
@@ -155,7 +155,7 @@ class Boolean:
         return [0, 1, "yes", OUTSIDER]
 
 
-@dataclass(frozen=True)
+@frozen
 class Text:
     """A string that is not empty."""
 
@@ -169,7 +169,7 @@ class Text:
         return ["", 3, OUTSIDER]
 
 
-@dataclass(frozen=True)
+@frozen
 class Name:
     """A short name: a letter, then letters, digits and underscores, at most 100."""
 
@@ -185,7 +185,7 @@ class Name:
         return ["", "two words", "a.b", "1st", 3, OUTSIDER]
 
 
-@dataclass(frozen=True)
+@frozen
 class NoneValue:
     """None, as one choice of `AnyOf`."""
 
@@ -199,7 +199,7 @@ class NoneValue:
         return [0, "", OUTSIDER]
 
 
-@dataclass(frozen=True)
+@frozen
 class OneOf:
     """One of a few names."""
 
@@ -215,7 +215,7 @@ class OneOf:
         return ["no such name", 0, OUTSIDER]
 
 
-@dataclass(frozen=True)
+@frozen
 class Instance:
     """An instance of a class (or of one of several)."""
 
@@ -232,7 +232,7 @@ class Instance:
         return [OUTSIDER]
 
 
-@dataclass(frozen=True)
+@frozen
 class Each:
     """A tuple or list whose every item obeys a rule, with at least `least` items."""
 
@@ -255,7 +255,7 @@ class Each:
         return [*bad, OUTSIDER]
 
 
-@dataclass(frozen=True)
+@frozen
 class Array:
     """A NumPy array (or nested list) of finite numbers with `ndim` dimensions."""
 
@@ -277,7 +277,7 @@ class Array:
         return [np.full((1,) * self.ndim, np.nan), np.zeros((1,) * (self.ndim + 1)), OUTSIDER]
 
 
-@dataclass(frozen=True, init=False)
+@frozen(init=False)
 class AnyOf:
     """A value that at least one of the rules accepts."""
 

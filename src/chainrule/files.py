@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
-import socket
 import stat
 import zlib
 from collections.abc import Callable
@@ -106,7 +104,7 @@ def atomic_write(
     with _Explained(path):
         begin = _beginning(target)
         _sweep(target.parent, begin)
-        temporary = target.parent / f"{begin}{os.getpid()}-{secrets.token_hex(4)}.tmp"
+        temporary = target.parent / f"{begin}{os.getpid()}-{os.urandom(4).hex()}.tmp"
         try:
             with temporary.open("xb") as file:
                 _write(file, content)
@@ -125,6 +123,8 @@ def atomic_write(
 
 def _beginning(target: Path) -> str:
     """Return how the names of a target's temporary files begin on this host."""
+    import socket  # here, because a run without checkpoints needs no network library
+
     told = f"{socket.gethostname()}\0{target.name}".encode(errors="surrogateescape")
     return f".chainrule-{target.name[:40]}-{zlib.crc32(told):08x}-"
 

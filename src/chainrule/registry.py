@@ -13,7 +13,6 @@ c) A record's document (`to_document`) is its name and its fields, so everything
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, TypeVar, cast
@@ -45,7 +44,7 @@ def field_names(cls: type[Any]) -> tuple[str, ...]:
 
 
 class Record:
-    """Base of every frozen description. Subclasses are `@dataclass(frozen=True)`.
+    """Base of every frozen description. Subclasses are `@frozen` or `@dataclass(frozen=True)`.
 
     A subclass states `name` (its key in the registry), `rules` (one per field), `latex` (its
     formula) and `source` (paper or page). Instances check themselves on construction.
@@ -241,6 +240,8 @@ def _article(noun: str) -> str:
 
 def suggest(name: object, known: Any) -> str:
     """Return "did you mean ..." for the nearest known names, or an empty string."""
+    import difflib  # here, because only a misspelt name needs it
+
     near = difflib.get_close_matches(
         str(name).lower(), [str(key) for key in known], n=3, cutoff=0.6
     )

@@ -18,10 +18,11 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from chainrule.frozen import frozen
 
 __all__ = ["Stream", "philox4x32"]
 
@@ -68,7 +69,7 @@ def philox4x32(counter: NDArray[np.uint64], key: tuple[int, int]) -> NDArray[np.
     return np.stack([first, second, third, fourth], axis=1).astype(np.uint32)
 
 
-@dataclass(frozen=True)
+@frozen
 class Stream:
     """Random numbers for one purpose of one run.
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from chainrule.frozen import frozen
 from chainrule.maths.arrays import Array
 from chainrule.plan.steps import Step
 
@@ -37,7 +38,7 @@ class Buffers:
         return Buffers(self.weights.copy(), slots, self.running.copy(), self.step)
 
 
-@dataclass(frozen=True)
+@frozen
 class Rows:
     """Encoded data: `X (N, d)` or `(N, T, d)`, `Y (N, K)`, and optional weights `(N,)`."""
 
@@ -54,7 +55,7 @@ class Rows:
         return Rows(self.X[index], self.Y[index], weights)
 
 
-@dataclass(frozen=True)
+@frozen
 class Clock:
     """When a batch happens: all that random numbers and schedules depend on."""
 
@@ -67,7 +68,7 @@ class Clock:
     """Factor from schedules that watch the validation score."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Evaluation:
     """The objective at one point, its gradient, and every tensor on the way."""
 
@@ -81,7 +82,7 @@ class Evaluation:
     tensors: dict[str, Array] = field(repr=False)
 
 
-@dataclass(frozen=True)
+@frozen
 class StepResult:
     """What one update reports."""
 
@@ -94,7 +95,7 @@ class StepResult:
     finite: bool
 
 
-@dataclass(frozen=True)
+@frozen
 class EpochResult:
     """What one pass over the data reports."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chainrule.checks import shown
 from chainrule.errors import DataError, FileFormatError
+from chainrule.frozen import frozen
 from chainrule.images.collection import Images
 
 __all__ = ["PixelCode"]
@@ -19,7 +19,7 @@ _KEY = "pixels"
 _LONGEST = 1 << 16
 
 
-@dataclass(frozen=True)
+@frozen
 class PixelCode:
     """Size and scale of the pictures that a network was trained on.
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import DataError
+from chainrule.frozen import frozen
 
 __all__ = ["Images", "require_room"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Images:
     """Pictures of one size, as rows that a network takes.
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +21,7 @@ import numpy as np
 from chainrule.checks import shown
 from chainrule.errors import DataError, InvalidParameterError, UsageError
 from chainrule.files import readable_file
+from chainrule.frozen import frozen
 from chainrule.images.arrays import as_labels, as_pixels, read_npy
 from chainrule.images.collection import Images
 from chainrule.images.files import SUFFIXES, picture_files, read_pictures
@@ -39,7 +39,7 @@ _FORMS = (
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class _Pair:
     """Pictures in one file, and the file of their labels."""
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from chainrule.frozen import frozen
 from chainrule.maths.arrays import Array
 from chainrule.registry import Record, new_registry
 
 __all__ = ["ACTIVATIONS", "Activation", "Kink", "Learned"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Kink:
     """A point where the derivative jumps, and the slope that is used exactly there."""
 
@@ -21,7 +21,7 @@ class Kink:
     reason: str = "the left-hand derivative"
 
 
-@dataclass(frozen=True)
+@frozen
 class Learned:
     """A parameter that training adjusts, one number per unit (shape `(d,)`)."""
 

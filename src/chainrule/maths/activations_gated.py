@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from chainrule.frozen import frozen
 from chainrule.maths.activation import ACTIVATIONS, Activation, Learned
 from chainrule.maths.activations_smooth import variance_gain
 from chainrule.maths.arrays import Array, erfc, flat_rows, namespace, real
@@ -19,7 +19,7 @@ __all__ = ["GELU", "GELUTanh", "Mish", "SiLU", "SwishBeta"]
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True)
+@frozen
 class GELU(Activation):
     r"""Weigh z by the normal distribution function: :math:`h = z \, \Phi(z)`.
 
@@ -71,7 +71,7 @@ def _normal_density(Z: Array) -> Array:
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True)
+@frozen
 class GELUTanh(Activation):
     r"""Approximate GELU without erf: :math:`h = \frac{z}{2} (1 + \tanh u) = z \, \sigma(2u)`.
 
@@ -111,16 +111,26 @@ class GELUTanh(Activation):
     source = "Hendrycks, Gimpel (arXiv:1606.08415), section 2"
 
     def value(self, Z: Array, **learned: Array) -> Array:
-        return Z * logistic(_doubled_argument(Z))
+        return Z * logistic(_doubled_argument(_within_gate(Z)))
 
     def slope(self, Z: Array, H: Array, **learned: Array) -> Array:
-        argument = _doubled_argument(Z)
+        near = _within_gate(Z)
+        argument = _doubled_argument(near)
         opened, closed = logistic(argument), logistic(-argument)
-        steepness = math.sqrt(8.0 / math.pi) * (1.0 + 0.134145 * Z * Z)
-        return opened + Z * opened * closed * steepness
+        steepness = math.sqrt(8.0 / math.pi) * (1.0 + 0.134145 * near * near)
+        return opened + near * opened * closed * steepness
 
     def gain(self) -> float:
         return variance_gain(self.value)
+
+
+def _within_gate(Z: Array) -> Array:
+    """Return Z cut to [-30, 30], beyond which the gate is 0 or 1 in every type; NaN stays NaN.
+
+    Without the cut, the cube of a huge z overflows, and the slope is 0 times infinity.
+    """
+    xp = namespace(Z)
+    return xp.where(real(Z) > 30.0, 30.0, xp.where(real(Z) < -30.0, -30.0, Z))
 
 
 def _doubled_argument(Z: Array) -> Array:
@@ -128,7 +138,7 @@ def _doubled_argument(Z: Array) -> Array:
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True)
+@frozen
 class SiLU(Activation):
     r"""Weigh z by its sigmoid: :math:`h = z \, \sigma(z)`.
 
@@ -169,7 +179,7 @@ class SiLU(Activation):
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True)
+@frozen
 class SwishBeta(Activation):
     r"""Weigh z by a sigmoid of learned sharpness: :math:`h = z \, \sigma(\beta z)`.
 
@@ -221,7 +231,7 @@ class SwishBeta(Activation):
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True)
+@frozen
 class Mish(Activation):
     r"""Weigh z by the tanh of its softplus: :math:`h = z \tanh(\log(1 + e^z))`.
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from chainrule.checks import Real
+from chainrule.frozen import frozen
 from chainrule.maths.activation import ACTIVATIONS, Activation, Kink, Learned
 from chainrule.maths.arrays import Array, flat_rows, namespace, real
 
@@ -17,7 +17,7 @@ __all__ = ["ELU", "SELU", "LeakyReLU", "PReLU", "ReLU"]
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True)
+@frozen
 class ReLU(Activation):
     r"""Cut off below 0: :math:`h = \max(0, z)`, with slope 1 above 0 and 0 at 0 and below.
 
@@ -68,7 +68,7 @@ def _where_above(Z: Array, below: Array) -> Array:
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True)
+@frozen
 class LeakyReLU(Activation):
     r"""Flatten below 0 instead of cutting: :math:`h = z` above 0, :math:`\alpha z` elsewhere.
 
@@ -127,7 +127,7 @@ class LeakyReLU(Activation):
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True)
+@frozen
 class PReLU(Activation):
     r"""Learn the slope below 0: :math:`h = z` above 0, :math:`\alpha z` elsewhere.
 
@@ -180,7 +180,7 @@ class PReLU(Activation):
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True)
+@frozen
 class ELU(Activation):
     r"""Bend below 0 to a floor: :math:`h = z` above 0, :math:`\alpha (e^z - 1)` elsewhere.
 
@@ -261,7 +261,7 @@ SELU_ALPHA = 1.6732632423543772848
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True)
+@frozen
 class SELU(Activation):
     r"""Scale ELU so that mean 0 and variance 1 reproduce themselves.
 

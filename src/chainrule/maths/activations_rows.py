@@ -6,8 +6,7 @@ the left) and `jacobian` (the matrix itself, of one row) instead of a slope.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from chainrule.frozen import frozen
 from chainrule.maths.activation import ACTIVATIONS, Activation
 from chainrule.maths.arrays import Array, namespace
 from chainrule.maths.elementary import log_softmax, softmax
@@ -16,7 +15,7 @@ __all__ = ["LogSoftmax", "Softmax"]
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True)
+@frozen
 class Softmax(Activation):
     r"""Turn a row of scores into probabilities: :math:`h_k = e^{z_k} / \sum_j e^{z_j}`.
 
@@ -67,7 +66,7 @@ class Softmax(Activation):
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True)
+@frozen
 class LogSoftmax(Activation):
     r"""Turn a row of scores into log-probabilities: :math:`h_k = z_k - \log \sum_j e^{z_j}`.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.checks import Real
+from chainrule.frozen import frozen
 from chainrule.maths.activation import ACTIVATIONS, Activation
 from chainrule.maths.arrays import Array, namespace
 from chainrule.maths.elementary import logistic, softplus
@@ -40,7 +40,7 @@ def variance_gain(value: Callable[[Array], Array]) -> float:
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True)
+@frozen
 class Identity(Activation):
     r"""Leave the pre-activation as it is: :math:`h = z`, with slope 1.
 
@@ -75,7 +75,7 @@ class Identity(Activation):
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True)
+@frozen
 class Sigmoid(Activation):
     r"""Squash to (0, 1): :math:`h = 1 / (1 + e^{-z})`, with slope :math:`h (1 - h)`.
 
@@ -119,7 +119,7 @@ class Sigmoid(Activation):
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True)
+@frozen
 class Tanh(Activation):
     r"""Squash to (-1, 1): :math:`h = \tanh z`, with slope :math:`1 - h^2`.
 
@@ -156,7 +156,7 @@ class Tanh(Activation):
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True)
+@frozen
 class Softplus(Activation):
     r"""Round off the corner of ReLU: :math:`h = \log(1 + e^{\beta z}) / \beta`.
 

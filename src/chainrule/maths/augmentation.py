@@ -14,10 +14,9 @@ c) Where rows are mixed, the partner comes from a group of neighbouring position
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from chainrule.frozen import frozen
 from chainrule.maths.loss import Loss
 from chainrule.registry import Record, new_registry
 from chainrule.streams import Stream
@@ -27,7 +26,7 @@ __all__ = ["AUGMENTATIONS", "Augmentation", "Draws"]
 _WORD = 2.0**-32
 
 
-@dataclass(frozen=True)
+@frozen
 class Draws:
     """Random numbers of one augmentation for rows at neighbouring positions of an epoch.
 

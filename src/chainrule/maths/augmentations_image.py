@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
 from chainrule.checks import AnyOf, Each, Integer, NoneValue, Real
 from chainrule.errors import ShapeError
+from chainrule.frozen import frozen
 from chainrule.maths.augmentation import AUGMENTATIONS, Augmentation, Draws
 from chainrule.maths.loss import Loss
 from chainrule.maths.warp import about_centre, composed, warp
@@ -27,7 +28,7 @@ __all__ = ["Geometric", "Rotation", "Scaling", "Shift", "resampled"]
 _SHAPE = AnyOf(NoneValue(), Each(Integer(1), least=2))
 
 
-@dataclass(frozen=True)
+@frozen
 class Geometric(Augmentation):
     """Base of the augmentations that move the pixels of a picture by an affine map."""
 
@@ -68,7 +69,7 @@ class Geometric(Augmentation):
 
 
 @AUGMENTATIONS.register
-@dataclass(frozen=True)
+@frozen
 class Shift(Geometric):
     r"""Shift each picture by fractions of pixels, at most so many, in both directions.
 
@@ -111,7 +112,7 @@ class Shift(Geometric):
 
 
 @AUGMENTATIONS.register
-@dataclass(frozen=True)
+@frozen
 class Rotation(Geometric):
     r"""Turn each picture about its centre by an angle of at most so many degrees.
 
@@ -155,7 +156,7 @@ class Rotation(Geometric):
 
 
 @AUGMENTATIONS.register
-@dataclass(frozen=True)
+@frozen
 class Scaling(Geometric):
     r"""Stretch or shrink each picture about its centre, each axis by a factor of its own.
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from chainrule.checks import Real
+from chainrule.frozen import frozen
 from chainrule.maths.augmentation import AUGMENTATIONS, Augmentation, Draws
 
 __all__ = ["GROUP", "FeatureDropout", "Mixup", "Noise"]
@@ -16,7 +15,7 @@ GROUP = 1024
 
 
 @AUGMENTATIONS.register
-@dataclass(frozen=True)
+@frozen
 class Noise(Augmentation):
     r"""Add normal noise to every feature.
 
@@ -57,7 +56,7 @@ class Noise(Augmentation):
 
 
 @AUGMENTATIONS.register
-@dataclass(frozen=True)
+@frozen
 class FeatureDropout(Augmentation):
     r"""Replace each feature by a constant with a given probability.
 
@@ -101,7 +100,7 @@ class FeatureDropout(Augmentation):
 
 
 @AUGMENTATIONS.register
-@dataclass(frozen=True)
+@frozen
 class Mixup(Augmentation):
     r"""Replace each row and its target by a mixture with a second row of the epoch.
 

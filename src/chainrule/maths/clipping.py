@@ -7,9 +7,9 @@ passes through unchanged.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from chainrule.checks import Real
+from chainrule.frozen import frozen
 from chainrule.maths.arrays import Array, namespace
 from chainrule.maths.norms import norm_parts
 from chainrule.registry import Record, new_registry
@@ -43,7 +43,7 @@ CLIPPINGS = new_registry("clipping", Clipping)
 
 
 @CLIPPINGS.register
-@dataclass(frozen=True)
+@frozen
 class ClipNorm(Clipping):
     r"""Shorten the whole gradient to a given length and keep its direction.
 
@@ -80,7 +80,7 @@ class ClipNorm(Clipping):
 
 
 @CLIPPINGS.register
-@dataclass(frozen=True)
+@frozen
 class ClipValue(Clipping):
     r"""Cut every entry of the gradient to an interval; the direction may change.
 

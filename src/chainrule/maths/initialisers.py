@@ -15,12 +15,12 @@ d) The normal ones are not truncated, so that the stated variance is the true on
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.checks import Real, shown
 from chainrule.errors import InvalidParameterError
+from chainrule.frozen import frozen
 from chainrule.maths.initialiser import INITIALISERS, Initialiser
 from chainrule.maths.initialisers_scaled import (
     GlorotNormal,
@@ -49,7 +49,7 @@ __all__ = [
 
 
 @INITIALISERS.register
-@dataclass(frozen=True)
+@frozen
 class Zeros(Initialiser):
     r"""Start every number at zero: right for biases, useless for weights (no symmetry is broken).
 
@@ -80,7 +80,7 @@ class Zeros(Initialiser):
 
 
 @INITIALISERS.register
-@dataclass(frozen=True)
+@frozen
 class Constant(Initialiser):
     r"""Start every number at `value`.
 
@@ -117,7 +117,7 @@ class Constant(Initialiser):
 
 
 @INITIALISERS.register
-@dataclass(frozen=True)
+@frozen
 class Normal(Initialiser):
     r"""Draw from a normal distribution with a stated standard deviation, whatever the layer.
 
@@ -159,7 +159,7 @@ class Normal(Initialiser):
 
 
 @INITIALISERS.register
-@dataclass(frozen=True)
+@frozen
 class Uniform(Initialiser):
     r"""Draw from an interval, whatever the layer.
 
@@ -210,7 +210,7 @@ class Uniform(Initialiser):
 
 
 @INITIALISERS.register
-@dataclass(frozen=True)
+@frozen
 class Orthogonal(Initialiser):
     r"""Draw a matrix whose columns (or rows, if there are fewer of them) are orthonormal.
 

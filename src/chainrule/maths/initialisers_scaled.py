@@ -8,12 +8,12 @@ following activation (`initialisers.py` says why).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from chainrule.checks import Real
+from chainrule.frozen import frozen
 from chainrule.maths.initialiser import INITIALISERS, Initialiser
 from chainrule.streams import Stream
 
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
+@frozen
 class _Scaled(Initialiser):
     """Mean 0 and a variance that follows from the fans; normal or uniform."""
 
@@ -68,7 +68,7 @@ class _He(_Scaled):
 
 
 @INITIALISERS.register
-@dataclass(frozen=True)
+@frozen
 class GlorotUniform(_Glorot):
     r"""Keep the variance of signals and gradients about level, with numbers from an interval.
 
@@ -95,7 +95,7 @@ class GlorotUniform(_Glorot):
 
 
 @INITIALISERS.register
-@dataclass(frozen=True)
+@frozen
 class GlorotNormal(_Glorot):
     r"""Keep the variance of signals and gradients about level, with normal numbers.
 
@@ -121,7 +121,7 @@ class GlorotNormal(_Glorot):
 
 
 @INITIALISERS.register
-@dataclass(frozen=True)
+@frozen
 class LeCunUniform(_LeCun):
     r"""Keep the variance of a linear unit's output at that of its inputs, from an interval.
 
@@ -146,7 +146,7 @@ class LeCunUniform(_LeCun):
 
 
 @INITIALISERS.register
-@dataclass(frozen=True)
+@frozen
 class LeCunNormal(_LeCun):
     r"""Keep the variance of a linear unit's output at that of its inputs, with normal numbers.
 
@@ -170,7 +170,7 @@ class LeCunNormal(_LeCun):
 
 
 @INITIALISERS.register
-@dataclass(frozen=True)
+@frozen
 class HeUniform(_He):
     r"""Keep the variance of signals level through ReLU layers, with numbers from an interval.
 
@@ -196,7 +196,7 @@ class HeUniform(_He):
 
 
 @INITIALISERS.register
-@dataclass(frozen=True)
+@frozen
 class HeNormal(_He):
     r"""Keep the variance of signals level through ReLU layers, with normal numbers.
 

@@ -6,8 +6,7 @@ activations because a hidden layer of them is never wanted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from chainrule.frozen import frozen
 from chainrule.maths.activation import Activation
 from chainrule.maths.arrays import Array, namespace
 from chainrule.maths.elementary import exponential
@@ -15,7 +14,7 @@ from chainrule.maths.elementary import exponential
 __all__ = ["Exponential", "GaussianLink", "halves"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Exponential(Activation):
     r"""Turn a log-mean into a mean: :math:`p = e^z`, with slope :math:`p`.
 
@@ -50,7 +49,7 @@ class Exponential(Activation):
         return H
 
 
-@dataclass(frozen=True)
+@frozen
 class GaussianLink(Activation):
     r"""Turn raw outputs into means and variances: :math:`(\mu, s) \mapsto (\mu, e^s)`.
 

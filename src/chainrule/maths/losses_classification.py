@@ -12,11 +12,10 @@ c) Label smoothing changes the targets and nothing else. The formulas hold for t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from chainrule.checks import Real
+from chainrule.frozen import frozen
 from chainrule.maths.activations_rows import Softmax
 from chainrule.maths.activations_smooth import Sigmoid
 from chainrule.maths.arrays import Array, namespace, real
@@ -35,7 +34,7 @@ __all__ = ["BinaryCrossEntropy", "SoftmaxCrossEntropy"]
 
 
 @LOSSES.register
-@dataclass(frozen=True)
+@frozen
 class BinaryCrossEntropy(Loss):
     r"""Fit yes-or-no labels: :math:`J_i = -\sum_k y \log p + (1 - y) \log(1 - p)`.
 
@@ -103,7 +102,7 @@ class BinaryCrossEntropy(Loss):
 
 
 @LOSSES.register
-@dataclass(frozen=True)
+@frozen
 class SoftmaxCrossEntropy(Loss):
     r"""Fit one of K classes: :math:`J_i = -\sum_k y'_k \log p_k` with :math:`p` = softmax(z).
 

@@ -12,10 +12,10 @@ b) Where a term exceeds the largest number of the type, value and gradient are i
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
+from chainrule.frozen import frozen
 from chainrule.maths.arrays import Array, namespace, real
 from chainrule.maths.elementary import absolute, exponential, quotient, weighted_log
 from chainrule.maths.links import Exponential, GaussianLink, halves
@@ -27,7 +27,7 @@ __all__ = ["GaussianNLL", "Poisson"]
 
 
 @LOSSES.register
-@dataclass(frozen=True)
+@frozen
 class Poisson(OutputwiseLoss):
     r"""Fit counts or rates: :math:`J_i = \sum_k e^{z_{ik}} - y_{ik} z_{ik}`, mean :math:`e^z`.
 
@@ -99,7 +99,7 @@ class Poisson(OutputwiseLoss):
 
 
 @LOSSES.register
-@dataclass(frozen=True)
+@frozen
 class GaussianNLL(OutputwiseLoss):
     r"""Predict a mean and a variance per output, by Gaussian negative log-likelihood.
 

@@ -10,11 +10,10 @@ b) At the corner of a loss the gradient is 0, which lies between the slopes on b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from chainrule.checks import OneOf, Real
+from chainrule.frozen import frozen
 from chainrule.maths.activations_smooth import Identity
 from chainrule.maths.arrays import Array, namespace, real
 from chainrule.maths.elementary import absolute, sign
@@ -72,7 +71,7 @@ class IdentityLoss(OutputwiseLoss):
 
 
 @LOSSES.register
-@dataclass(frozen=True)
+@frozen
 class SquaredError(IdentityLoss):
     r"""Square the error: :math:`J_i = s \sum_k (p_{ik} - y_{ik})^2`, with s = `scale`.
 
@@ -123,7 +122,7 @@ class SquaredError(IdentityLoss):
 
 
 @LOSSES.register
-@dataclass(frozen=True)
+@frozen
 class AbsoluteError(IdentityLoss):
     r"""Take the size of the error: :math:`J_i = \sum_k |p_{ik} - y_{ik}|`.
 
@@ -175,7 +174,7 @@ class AbsoluteError(IdentityLoss):
 
 
 @LOSSES.register
-@dataclass(frozen=True)
+@frozen
 class Huber(IdentityLoss):
     r"""Square small errors, and let large ones grow in a straight line.
 
@@ -243,7 +242,7 @@ class Huber(IdentityLoss):
 
 
 @LOSSES.register
-@dataclass(frozen=True)
+@frozen
 class Pinball(IdentityLoss):
     r"""Aim at a quantile: weigh errors below the target by q, above it by 1 - q.
 

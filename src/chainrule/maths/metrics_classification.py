@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.errors import TargetError
+from chainrule.frozen import frozen
 from chainrule.maths.metric import METRICS, Metric
 from chainrule.maths.metrics_inputs import checked, weighted_mean
 
@@ -58,7 +58,7 @@ class ClassMetric(Metric):
 
 
 @METRICS.register
-@dataclass(frozen=True)
+@frozen
 class Accuracy(ClassMetric):
     r"""Share of rows predicted right: :math:`\frac{1}{N} \sum_i [\hat{c}_i = c_i]`.
 
@@ -93,7 +93,7 @@ class Accuracy(ClassMetric):
 
 
 @METRICS.register
-@dataclass(frozen=True)
+@frozen
 class BalancedAccuracy(ClassMetric):
     r"""Mean over the classes of the share predicted right: :math:`\frac{1}{C} \sum_c r_c`.
 
@@ -152,7 +152,7 @@ class BalancedAccuracy(ClassMetric):
 
 
 @METRICS.register
-@dataclass(frozen=True)
+@frozen
 class LogLoss(ClassMetric):
     r"""Mean cross-entropy: :math:`-\frac{1}{N} \sum_i \sum_k y_{ik} \log p_{ik}`.
 
@@ -191,7 +191,7 @@ class LogLoss(ClassMetric):
 
 
 @METRICS.register
-@dataclass(frozen=True)
+@frozen
 class Brier(ClassMetric):
     r"""Mean squared error of probabilities: :math:`\frac{1}{N} \sum_i \sum_k (p_{ik} - y_{ik})^2`.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.checks import Real
+from chainrule.frozen import frozen
 from chainrule.maths.elementary import quotient, weighted_log
 from chainrule.maths.metric import METRICS, Metric
 from chainrule.maths.metrics_inputs import checked, weighted_mean
@@ -38,7 +38,7 @@ class NumberMetric(Metric):
 
 
 @METRICS.register
-@dataclass(frozen=True)
+@frozen
 class MeanSquaredError(NumberMetric):
     r"""Mean squared error: :math:`\frac{1}{N K} \sum_{ik} (p_{ik} - y_{ik})^2`.
 
@@ -66,7 +66,7 @@ class MeanSquaredError(NumberMetric):
 
 
 @METRICS.register
-@dataclass(frozen=True)
+@frozen
 class RootMeanSquaredError(NumberMetric):
     r"""Root of the mean squared error of each output, then their mean.
 
@@ -105,7 +105,7 @@ class RootMeanSquaredError(NumberMetric):
 
 
 @METRICS.register
-@dataclass(frozen=True)
+@frozen
 class MeanAbsoluteError(NumberMetric):
     r"""Mean size of the error: :math:`\frac{1}{N K} \sum_{ik} |p_{ik} - y_{ik}|`.
 
@@ -133,7 +133,7 @@ class MeanAbsoluteError(NumberMetric):
 
 
 @METRICS.register
-@dataclass(frozen=True)
+@frozen
 class R2(NumberMetric):
     r"""Share of the variance explained, of each output, then their mean.
 
@@ -204,7 +204,7 @@ class R2(NumberMetric):
 
 
 @METRICS.register
-@dataclass(frozen=True)
+@frozen
 class MeanPinballLoss(NumberMetric):
     r"""Mean pinball loss: errors below the target weigh q, above it 1 - q.
 
@@ -251,7 +251,7 @@ class MeanPinballLoss(NumberMetric):
 
 
 @METRICS.register
-@dataclass(frozen=True)
+@frozen
 class PoissonDeviance(NumberMetric):
     r"""Mean Poisson deviance: :math:`\frac{2}{N K} \sum_{ik} y \log(y / p) - y + p`.
 

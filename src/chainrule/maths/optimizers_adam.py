@@ -14,10 +14,10 @@ c) What NAdam needs besides the slots is a function of the step number, and is c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 from chainrule.checks import Real
+from chainrule.frozen import frozen
 from chainrule.maths.arrays import Array, namespace
 from chainrule.maths.optimizer import OPTIMIZERS, Optimizer
 from chainrule.maths.step_size import step_size
@@ -36,7 +36,7 @@ _RULES = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class _AdamFamily(Optimizer):
     """The two running means, and the size by which steps are divided."""
 
@@ -72,7 +72,7 @@ class _AdamFamily(Optimizer):
 
 
 @OPTIMIZERS.register
-@dataclass(frozen=True)
+@frozen
 class Adam(_AdamFamily):
     r"""Step along a running mean of the gradient, divided by the root of its running mean square.
 
@@ -115,7 +115,7 @@ class Adam(_AdamFamily):
 
 
 @OPTIMIZERS.register
-@dataclass(frozen=True)
+@frozen
 class AdamEpsilonHat(_AdamFamily):
     r"""Adam in the paper's faster form: both corrections in the rate, `epsilon` outside of them.
 
@@ -167,7 +167,7 @@ class AdamEpsilonHat(_AdamFamily):
 
 
 @OPTIMIZERS.register
-@dataclass(frozen=True)
+@frozen
 class AdamW(_AdamFamily):
     r"""Adam with weight decay apart from the gradient.
 
@@ -207,7 +207,7 @@ class AdamW(_AdamFamily):
 
 
 @OPTIMIZERS.register
-@dataclass(frozen=True)
+@frozen
 class AMSGrad(_AdamFamily):
     r"""Adam that divides by the largest running mean square so far, so its steps never grow again.
 
@@ -252,7 +252,7 @@ class AMSGrad(_AdamFamily):
 
 
 @OPTIMIZERS.register
-@dataclass(frozen=True)
+@frozen
 class NAdam(_AdamFamily):
     r"""Adam with Nesterov's look-ahead and a momentum that warms up.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from chainrule.checks import Real
+from chainrule.frozen import frozen
 from chainrule.maths.arrays import Array, namespace
 from chainrule.maths.optimizer import OPTIMIZERS, Optimizer
 from chainrule.maths.step_size import step_size
@@ -14,7 +14,7 @@ __all__ = ["AdaGrad", "RMSProp"]
 
 
 @OPTIMIZERS.register
-@dataclass(frozen=True)
+@frozen
 class AdaGrad(Optimizer):
     r"""Divide each step by the root of the sum of all squared gradients so far.
 
@@ -74,7 +74,7 @@ class AdaGrad(Optimizer):
 
 
 @OPTIMIZERS.register
-@dataclass(frozen=True)
+@frozen
 class RMSProp(Optimizer):
     r"""Divide each step by the root of a running mean of squared gradients.
 

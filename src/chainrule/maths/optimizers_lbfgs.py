@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from chainrule.checks import Integer, Real
 from chainrule.errors import UsageError
+from chainrule.frozen import frozen
 from chainrule.maths.arrays import Array
 from chainrule.maths.optimizer import OPTIMIZERS, Optimizer
 
@@ -14,7 +14,7 @@ __all__ = ["LBFGS"]
 
 
 @OPTIMIZERS.register
-@dataclass(frozen=True)
+@frozen
 class LBFGS(Optimizer):
     r"""Newton-like steps from the last few gradients of the *whole* data, with a line search.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from chainrule.checks import Real
+from chainrule.frozen import frozen
 from chainrule.maths.arrays import Array
 from chainrule.maths.optimizer import OPTIMIZERS, Optimizer
 from chainrule.maths.step_size import step_size
@@ -14,7 +14,7 @@ __all__ = ["SGD", "Momentum", "Nesterov"]
 
 
 @OPTIMIZERS.register
-@dataclass(frozen=True)
+@frozen
 class SGD(Optimizer):
     r"""Step against the gradient.
 
@@ -53,7 +53,7 @@ class SGD(Optimizer):
 
 
 @OPTIMIZERS.register
-@dataclass(frozen=True)
+@frozen
 class Momentum(Optimizer):
     r"""Step along a velocity that remembers the steps before.
 
@@ -99,7 +99,7 @@ class Momentum(Optimizer):
 
 
 @OPTIMIZERS.register
-@dataclass(frozen=True)
+@frozen
 class Nesterov(Optimizer):
     r"""Step along the velocity as it will be after this gradient, and by the gradient once more.
 

@@ -2,10 +2,9 @@ r"""The penalties: L1, L2, spectral norm; weight decay; the max-norm constraint.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from chainrule.checks import AnyOf, Boolean, NoneValue, Real, shown
 from chainrule.errors import InvalidParameterError
+from chainrule.frozen import frozen
 from chainrule.maths.arrays import Array, namespace, real
 from chainrule.maths.norms import column_norm_parts
 from chainrule.maths.penalty import PENALTIES, Penalty
@@ -16,7 +15,7 @@ __all__ = ["L1", "L2", "L2Shared", "MaxNorm", "Spectral", "WeightDecay"]
 
 
 @PENALTIES.register
-@dataclass(frozen=True)
+@frozen
 class L1(Penalty):
     r"""Add the sum of the absolute weights to the objective; many weights end at exactly zero.
 
@@ -54,7 +53,7 @@ class L1(Penalty):
 
 
 @PENALTIES.register
-@dataclass(frozen=True)
+@frozen
 class L2(Penalty):
     r"""Add the squared Frobenius norm of the weights to the objective.
 
@@ -100,7 +99,7 @@ class L2(Penalty):
 
 
 @PENALTIES.register
-@dataclass(frozen=True)
+@frozen
 class L2Shared(Penalty):
     r"""Add the squared Frobenius norm of the weights, shared out over the rows of the batch.
 
@@ -141,7 +140,7 @@ class L2Shared(Penalty):
 
 
 @PENALTIES.register
-@dataclass(frozen=True)
+@frozen
 class Spectral(Penalty):
     r"""Add the largest singular value of the weights to the objective.
 
@@ -199,7 +198,7 @@ class _NoTerm(Penalty):
 
 
 @PENALTIES.register
-@dataclass(frozen=True)
+@frozen
 class WeightDecay(_NoTerm):
     r"""Shrink the weights by a fixed fraction in each update, apart from the gradient.
 
@@ -266,7 +265,7 @@ class WeightDecay(_NoTerm):
 
 
 @PENALTIES.register
-@dataclass(frozen=True)
+@frozen
 class MaxNorm(_NoTerm):
     r"""Keep the incoming weights of every unit within a ball.
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from chainrule.frozen import frozen
 from chainrule.maths.durations import DURATION_OR_NONE, place, updates_of
 from chainrule.maths.schedule import SCHEDULES, Schedule
 from chainrule.maths.schedules_cosine import Cosine, CosineLog, FlatCosine, OneCycle
@@ -33,7 +32,7 @@ __all__ = [
 
 
 @SCHEDULES.register
-@dataclass(frozen=True)
+@frozen
 class Warmup(Schedule):
     r"""Rise to the base value in a straight line, then follow another schedule.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from chainrule.checks import Integer, Real
+from chainrule.frozen import frozen
 from chainrule.maths.durations import DURATION, place, progress, updates_of
 from chainrule.maths.schedule import SCHEDULES, Schedule
 
@@ -18,7 +18,7 @@ def _ease(start: float, end: float, share: float) -> float:
 
 
 @SCHEDULES.register
-@dataclass(frozen=True)
+@frozen
 class Cosine(Schedule):
     r"""Fall from 1 to `end` along half a cosine.
 
@@ -51,7 +51,7 @@ class Cosine(Schedule):
 
 
 @SCHEDULES.register
-@dataclass(frozen=True)
+@frozen
 class FlatCosine(Schedule):
     r"""Stay at 1, then fall to 0 along half a cosine.
 
@@ -92,7 +92,7 @@ class FlatCosine(Schedule):
 
 
 @SCHEDULES.register
-@dataclass(frozen=True)
+@frozen
 class CosineLog(Schedule):
     r"""Go up and down in cycles that double in length; starts and ends at 0.
 
@@ -131,7 +131,7 @@ class CosineLog(Schedule):
 
 
 @SCHEDULES.register
-@dataclass(frozen=True)
+@frozen
 class OneCycle(Schedule):
     r"""Rise to the base value and fall far below the start, each along half a cosine.
 

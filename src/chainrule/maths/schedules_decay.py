@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from chainrule.checks import Real
+from chainrule.frozen import frozen
 from chainrule.maths.durations import DURATION, place, progress, updates_of
 from chainrule.maths.schedule import SCHEDULES, Schedule
 
@@ -12,7 +11,7 @@ __all__ = ["ConstantRate", "Exponential", "InverseScaling", "Polynomial", "StepD
 
 
 @SCHEDULES.register
-@dataclass(frozen=True)
+@frozen
 class ConstantRate(Schedule):
     r"""Stay at the base value.
 
@@ -41,7 +40,7 @@ class ConstantRate(Schedule):
 
 
 @SCHEDULES.register
-@dataclass(frozen=True)
+@frozen
 class StepDecay(Schedule):
     r"""Multiply by the same number at equal distances.
 
@@ -76,7 +75,7 @@ class StepDecay(Schedule):
 
 
 @SCHEDULES.register
-@dataclass(frozen=True)
+@frozen
 class Exponential(Schedule):
     r"""Multiply by the same number at equal distances, smoothly in between.
 
@@ -111,7 +110,7 @@ class Exponential(Schedule):
 
 
 @SCHEDULES.register
-@dataclass(frozen=True)
+@frozen
 class InverseScaling(Schedule):
     r"""Fall as a power of the number of updates, as the theory of stochastic gradients asks.
 
@@ -141,7 +140,7 @@ class InverseScaling(Schedule):
 
 
 @SCHEDULES.register
-@dataclass(frozen=True)
+@frozen
 class Polynomial(Schedule):
     r"""Fall from 1 to `end` as a power of what is left of the run; a straight line by default.
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from chainrule.checks import Integer, Real
+from chainrule.frozen import frozen
 from chainrule.maths.schedule import SCHEDULES, Schedule
 
 __all__ = ["Plateau"]
 
 
 @SCHEDULES.register
-@dataclass(frozen=True)
+@frozen
 class Plateau(Schedule):
     r"""Multiply the factor whenever `patience` scores in a row bring no improvement.
 

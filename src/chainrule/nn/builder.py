@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from chainrule.checks import Each, Integer, shown
 from chainrule.errors import InvalidParameterError, ShapeError
+from chainrule.frozen import frozen
 from chainrule.maths.activation import Activation
 from chainrule.maths.initialiser import INITIALISERS, Initialiser
 from chainrule.nn.graph import Graph, Node, Parameter, Tensor
@@ -17,7 +18,7 @@ from chainrule.ops.shapes import ROWS, Dim, Shape, shape_text
 __all__ = ["GraphBuilder", "Start", "following_initialiser", "input_tensor"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Start:
     """How one trainable tensor starts: initialiser, gain, and which rules move it."""
 

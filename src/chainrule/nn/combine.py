@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainrule.checks import Each, Instance, Integer, OneOf
 from chainrule.errors import ShapeError
+from chainrule.frozen import frozen
 from chainrule.maths.activation import Activation
 from chainrule.nn.builder import GraphBuilder, Start, following_initialiser
 from chainrule.nn.graph import Tensor
@@ -48,7 +48,7 @@ def _chain(
     return X
 
 
-@dataclass(frozen=True, init=False)
+@frozen(init=False)
 class _Group(Layer):
     """Base of the layers that take layers as positional arguments."""
 
@@ -88,7 +88,7 @@ class _Group(Layer):
 
 
 @LAYERS.register
-@dataclass(frozen=True, init=False)
+@frozen(init=False)
 class Sequential(_Group):
     r"""Apply layers one after the other: :math:`f_L(\dots f_2(f_1(X)))`.
 
@@ -124,7 +124,7 @@ class Sequential(_Group):
 
 
 @LAYERS.register
-@dataclass(frozen=True)
+@frozen
 class Identity(Layer):
     """Pass the input on unchanged (a branch of `Concat`, a placeholder).
 
@@ -166,7 +166,7 @@ def _fitted(graph: GraphBuilder, X: Tensor, like: Tensor, projection: str) -> Te
 
 
 @LAYERS.register
-@dataclass(frozen=True, init=False)
+@frozen(init=False)
 class Residual(_Group):
     r"""Add the input to the output of some layers: :math:`H = X + F(X)`.
 
@@ -207,7 +207,7 @@ class Residual(_Group):
 
 
 @LAYERS.register
-@dataclass(frozen=True, init=False)
+@frozen(init=False)
 class SkipStack(_Group):
     r"""Let each layer also add the output of the layer `span` places before.
 
@@ -257,7 +257,7 @@ class SkipStack(_Group):
 
 
 @LAYERS.register
-@dataclass(frozen=True, init=False)
+@frozen(init=False)
 class Concat(_Group):
     r"""Give the same input to several branches and put their outputs side by side.
 
@@ -293,7 +293,7 @@ class Concat(_Group):
 
 
 @LAYERS.register
-@dataclass(frozen=True, init=False)
+@frozen(init=False)
 class DenseConnection(_Group):
     r"""Put the input beside the output of some layers: :math:`Z = [X, F(X)]`.
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from chainrule.checks import AnyOf, Boolean, Integer, NoneValue, Real
+from chainrule.frozen import frozen
 from chainrule.maths.activation import ACTIVATIONS
 from chainrule.maths.activation import Activation as ActivationRecord
 from chainrule.maths.initialiser import INITIALISERS, Initialiser
@@ -22,7 +21,7 @@ START = AnyOf(NoneValue(), INITIALISERS.any_of())
 
 
 @LAYERS.register
-@dataclass(frozen=True)
+@frozen
 class Activation(Layer):
     """Apply an activation of the registry (a name or a record): `H = f(Z)`.
 
@@ -78,7 +77,7 @@ class Activation(Layer):
 
 
 @LAYERS.register
-@dataclass(frozen=True)
+@frozen
 class Dense(Layer):
     r"""Connect every input to every unit: :math:`Z = X W + b`, then optionally an activation.
 
@@ -157,7 +156,7 @@ class Dense(Layer):
 
 
 @LAYERS.register
-@dataclass(frozen=True)
+@frozen
 class Scale(Layer):
     r"""Multiply each feature by a learned number: :math:`Z = X \odot s`, s starting at `initial`.
 

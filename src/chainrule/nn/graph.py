@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from chainrule.frozen import frozen
 from chainrule.maths.initialiser import Initialiser
 from chainrule.ops.op import Op
 from chainrule.ops.shapes import Shape
@@ -11,7 +12,7 @@ from chainrule.ops.shapes import Shape
 __all__ = ["Graph", "Node", "Parameter", "Tensor"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Tensor:
     """A named tensor and its symbolic shape: `dense_1.Z (N, 64)`."""
 
@@ -19,7 +20,7 @@ class Tensor:
     shape: Shape
 
 
-@dataclass(frozen=True)
+@frozen
 class Parameter:
     """A trainable tensor and how it starts and moves.
 
@@ -38,7 +39,7 @@ class Parameter:
     decay_factor: float = 1.0
 
 
-@dataclass(frozen=True)
+@frozen
 class Node:
     """One use of an operation: which global tensor each local name stands for."""
 
@@ -61,7 +62,7 @@ class Node:
         return f"{self.name}.d{local}"
 
 
-@dataclass(frozen=True)
+@frozen
 class Graph:
     """A whole network: its input, its operations in order, its parameters and its output."""
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from chainrule.checks import AnyOf, NoneValue, Real
+from chainrule.frozen import frozen
 from chainrule.maths.activation import Activation
 from chainrule.maths.initialiser import INITIALISERS
 from chainrule.maths.schedule import SCHEDULES, Schedule
@@ -24,7 +23,7 @@ def _scale_and_shift() -> dict[str, Start]:
 
 
 @LAYERS.register
-@dataclass(frozen=True)
+@frozen
 class Dropout(Layer):
     """Drop a fraction `rate` of the elements while training and scale the rest by `1/(1 - rate)`.
 
@@ -60,7 +59,7 @@ class Dropout(Layer):
 
 
 @LAYERS.register
-@dataclass(frozen=True)
+@frozen
 class BatchNorm(Layer):
     """Normalise each feature over the batch; prediction uses running moments.
 
@@ -91,7 +90,7 @@ class BatchNorm(Layer):
 
 
 @LAYERS.register
-@dataclass(frozen=True)
+@frozen
 class LayerNorm(Layer):
     """Normalise each row over its features.
 

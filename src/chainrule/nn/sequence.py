@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chainrule.checks import AnyOf, Boolean, Each, Integer, NoneValue, Real
 from chainrule.errors import ShapeError
+from chainrule.frozen import frozen
 from chainrule.maths.activation import ACTIVATIONS
 from chainrule.maths.activation import Activation as ActivationRecord
 from chainrule.maths.initialiser import INITIALISERS, Initialiser
@@ -27,7 +27,7 @@ __all__ = ["Columns", "Embedding", "Flatten", "MultiHeadSelfAttention", "Transfo
 
 
 @LAYERS.register
-@dataclass(frozen=True)
+@frozen
 class Flatten(Layer):
     """Merge all axes but the first: `(N, T, d)` becomes `(N, T d)`.
 
@@ -60,7 +60,7 @@ class Flatten(Layer):
 
 
 @LAYERS.register
-@dataclass(frozen=True, init=False)
+@frozen(init=False)
 class Columns(Layer):
     """Pick columns of the input by index: `nn.Columns(0, 3)`.
 
@@ -109,7 +109,7 @@ class Columns(Layer):
 
 
 @LAYERS.register
-@dataclass(frozen=True)
+@frozen
 class Embedding(Layer):
     r"""Turn category codes into learned vectors: :math:`Z_{it} = E_{o_t + X_{it}}`.
 
@@ -173,7 +173,7 @@ class Embedding(Layer):
 
 
 @LAYERS.register
-@dataclass(frozen=True)
+@frozen
 class MultiHeadSelfAttention(Layer):
     r"""Let the positions of a sequence look at each other.
 
@@ -241,7 +241,7 @@ class MultiHeadSelfAttention(Layer):
 
 
 @LAYERS.register
-@dataclass(frozen=True)
+@frozen
 class TransformerBlock(Layer):
     r"""Self-attention and a two-layer perceptron, each normalised first and with a skip.
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from chainrule.frozen import frozen
 from chainrule.maths.activation import ACTIVATIONS, Activation
 from chainrule.maths.arrays import Array
 from chainrule.ops.op import OPS, Op, Tensors
@@ -15,7 +15,7 @@ __all__ = ["Activate"]
 
 
 @OPS.register
-@dataclass(frozen=True)
+@frozen
 class Activate(Op):
     r"""Apply an activation: :math:`H = f(Z)`, backward :math:`dZ = dH \odot f'(Z)`.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from chainrule.checks import Boolean, Integer
+from chainrule.frozen import frozen
 from chainrule.maths.arrays import Array, flat_rows, namespace
 from chainrule.ops.op import OPS, Op, Tensors
 from chainrule.ops.shapes import Dim, Shape, expect_rank
@@ -15,7 +15,7 @@ __all__ = ["Affine"]
 
 
 @OPS.register
-@dataclass(frozen=True)
+@frozen
 class Affine(Op):
     r"""Multiply by a weight matrix and add a bias: :math:`Z = X W + b`.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from chainrule.checks import Boolean, Integer
 from chainrule.errors import ShapeError
+from chainrule.frozen import frozen
 from chainrule.maths.arrays import Array, namespace, real
 from chainrule.ops.op import OPS, Op, Tensors
 from chainrule.ops.shapes import Shape, expect_rank, expect_same, shape_text
@@ -16,7 +16,7 @@ __all__ = ["Attend"]
 
 
 @OPS.register
-@dataclass(frozen=True)
+@frozen
 class Attend(Op):
     r"""Mix the values of a sequence by the match of queries and keys.
 

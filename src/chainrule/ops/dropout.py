@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.checks import AnyOf, NoneValue, Real
+from chainrule.frozen import frozen
 from chainrule.maths.arrays import Array, namespace
 from chainrule.maths.schedule import SCHEDULES, Schedule
 from chainrule.ops.op import OPS, Op, Tensors
@@ -19,7 +19,7 @@ __all__ = ["Dropout"]
 
 
 @OPS.register
-@dataclass(frozen=True)
+@frozen
 class Dropout(Op):
     r"""Drop elements at random while training: :math:`H = X \odot M`.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from chainrule.checks import Integer
+from chainrule.frozen import frozen
 from chainrule.maths.arrays import Array, namespace
 from chainrule.ops.op import OPS, Op, Tensors
 from chainrule.ops.shapes import Dim, Shape, expect_rank, expect_same
@@ -19,7 +19,7 @@ def _numbered(terms: int) -> tuple[str, ...]:
 
 
 @OPS.register
-@dataclass(frozen=True)
+@frozen
 class Add(Op):
     r"""Add tensors of one shape: :math:`Z = \sum_k X_k`; each term receives dZ.
 
@@ -75,7 +75,7 @@ class Add(Op):
 
 
 @OPS.register
-@dataclass(frozen=True)
+@frozen
 class Concat(Op):
     r"""Put tensors side by side along the last axis: :math:`Z = [X_0, X_1, \dots]`.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from chainrule.checks import Real
+from chainrule.frozen import frozen
 from chainrule.maths.arrays import Array, flat_rows, namespace
 from chainrule.ops.op import OPS, Op, Tensors
 from chainrule.ops.shapes import Shape, expect_rank
@@ -28,7 +28,7 @@ def _centred_backward(dXhat: Array, Xhat: Array, deviation: Array, axes: Any) ->
 
 
 @OPS.register
-@dataclass(frozen=True)
+@frozen
 class BatchNorm(Op):
     r"""Normalise each feature over the batch, then scale and shift.
 
@@ -136,7 +136,7 @@ class BatchNorm(Op):
 
 
 @OPS.register
-@dataclass(frozen=True)
+@frozen
 class LayerNorm(Op):
     r"""Normalise each row over its features, then scale and shift.
 

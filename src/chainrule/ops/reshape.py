@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.checks import Each, Integer
 from chainrule.errors import DataError, ShapeError
+from chainrule.frozen import frozen
 from chainrule.maths.arrays import Array, namespace, real, scatter_rows
 from chainrule.ops.op import OPS, Op, Tensors
 from chainrule.ops.shapes import Dim, Shape, expect_rank, shape_text
@@ -17,7 +17,7 @@ __all__ = ["Columns", "Embed", "Flatten"]
 
 
 @OPS.register
-@dataclass(frozen=True)
+@frozen
 class Flatten(Op):
     r"""Merge all axes but the first: `(N, T, d)` becomes `(N, T d)`.
 
@@ -63,7 +63,7 @@ class Flatten(Op):
 
 
 @OPS.register
-@dataclass(frozen=True)
+@frozen
 class Columns(Op):
     r"""Pick columns by index: :math:`Z_{ij} = X_{i,\, c_j}`, each column at most once.
 
@@ -128,7 +128,7 @@ class Columns(Op):
 
 
 @OPS.register
-@dataclass(frozen=True)
+@frozen
 class Embed(Op):
     r"""Look up a row of a table for each category code: :math:`Z_{it} = E_{o_t + X_{it}}`.
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from chainrule.frozen import frozen
 from chainrule.maths.arrays import Array, flat_rows, namespace
 from chainrule.ops.op import OPS, Op, Tensors
 from chainrule.ops.shapes import Shape, expect_rank
@@ -14,7 +14,7 @@ __all__ = ["Scale"]
 
 
 @OPS.register
-@dataclass(frozen=True)
+@frozen
 class Scale(Op):
     r"""Multiply each feature by a learned number: :math:`Z = X \odot s`.
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from chainrule.errors import ShapeError
+from chainrule.frozen import frozen
 
 __all__ = ["ROWS", "Dim", "Shape", "count", "expect_rank", "expect_same", "shape_text", "sizes"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Dim:
     """One dimension: `Dim("d_1", 64)`; the number of rows has no size until data comes."""
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
+from chainrule.frozen import frozen
 from chainrule.maths.arrays import Array
 
 __all__ = ["Layout", "Slot"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Slot:
     """Where a tensor lives in the flat vector."""
 
@@ -23,7 +24,7 @@ class Slot:
     stop: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Layout:
     """Names and places of tensors in one flat vector.
 

@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, cast
 
 import numpy as np
 
 from chainrule.checks import Integer, OneOf, Real, Text, check_parameters, shown
 from chainrule.errors import InvalidParameterError, ShapeError
+from chainrule.frozen import frozen
 from chainrule.maths.clipping import CLIPPINGS, Clipping
 from chainrule.maths.loss import LOSSES, Loss, Reduction
 from chainrule.maths.optimizer import OPTIMIZERS, Optimizer
@@ -58,7 +59,7 @@ GROUPS = new_registry("group", GroupBase)
 
 
 @GROUPS.register
-@dataclass(frozen=True)
+@frozen
 class Group(GroupBase):
     """Factors on the learning rate and the decay of the parameters whose names match a pattern.
 
@@ -86,7 +87,7 @@ class Group(GroupBase):
         return (cls("dense_1.*", 0.5),)
 
 
-@dataclass(frozen=True)
+@frozen
 class Plan:
     """What one training step does. Build it with `make_plan`."""
 

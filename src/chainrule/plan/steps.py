@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from chainrule.frozen import frozen
 from chainrule.maths.clipping import Clipping
 from chainrule.maths.penalty import Penalty
 from chainrule.nn.graph import Node
@@ -24,14 +24,14 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
+@frozen
 class ForwardStep:
     """Run one operation forward."""
 
     node: Node
 
 
-@dataclass(frozen=True)
+@frozen
 class LossStep:
     """Compute the data term of the objective and the gradient of the raw outputs."""
 
@@ -39,7 +39,7 @@ class LossStep:
     gradient: str
 
 
-@dataclass(frozen=True)
+@frozen
 class GradientTarget:
     """Where one gradient of an operation goes; `add` if another one is there already."""
 
@@ -48,7 +48,7 @@ class GradientTarget:
     add: bool
 
 
-@dataclass(frozen=True)
+@frozen
 class BackwardStep:
     """Run one operation backward."""
 
@@ -57,7 +57,7 @@ class BackwardStep:
     targets: tuple[GradientTarget, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class PenaltyStep:
     """Add a penalty of one parameter to the objective and its gradient."""
 
@@ -65,19 +65,19 @@ class PenaltyStep:
     parameter: str
 
 
-@dataclass(frozen=True)
+@frozen
 class ClipStep:
     """Clip the flat gradient."""
 
     clipping: Clipping
 
 
-@dataclass(frozen=True)
+@frozen
 class UpdateStep:
     """Decay the weights and let the optimizer move them."""
 
 
-@dataclass(frozen=True)
+@frozen
 class ProjectStep:
     """Move one parameter to the nearest allowed point."""
 

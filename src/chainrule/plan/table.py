@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
+from chainrule.frozen import frozen
 from chainrule.nn.graph import Node
 from chainrule.ops.shapes import shape_text, sizes
 from chainrule.plan.plan import Plan
@@ -12,7 +12,7 @@ from chainrule.plan.plan import Plan
 __all__ = ["Cost", "PlanCost", "plan_cost", "plan_table"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Cost:
     """Cost of one node for one batch. FLOPs count multiplications and additions."""
 
@@ -24,7 +24,7 @@ class Cost:
     activation_bytes: int
 
 
-@dataclass(frozen=True)
+@frozen
 class PlanCost:
     """Cost of one training step for one batch."""
 

@@ -19,13 +19,13 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
 from chainrule.checks import shown
 from chainrule.errors import FileFormatError
+from chainrule.frozen import frozen
 from chainrule.storage.strict_json import read_json
 from chainrule.training.checkpoint import FORMAT as CHECKPOINT
 
@@ -126,7 +126,7 @@ class FileSource:
         return True
 
 
-@dataclass(frozen=True)
+@frozen
 class Entry:
     """Where a tensor lies, and what it is.
 
@@ -146,7 +146,7 @@ class Entry:
     stop: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Container:
     """A file's JSON document, and the way to its tensors.
 

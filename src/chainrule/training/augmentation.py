@@ -15,7 +15,6 @@ d) A method that looks at the whole data at once (L-BFGS) compares objectives be
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 
 import numpy as np
@@ -129,6 +128,8 @@ class Augmented:
             for start in starts:
                 change(start)
         else:
+            from concurrent.futures import ThreadPoolExecutor  # drags in logging
+
             with ThreadPoolExecutor(self.threads) as pool:
                 list(pool.map(change, starts))
         weights = None if rows.weights is None else rows.weights[order]

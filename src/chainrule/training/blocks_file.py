@@ -5,20 +5,20 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from chainrule.errors import DataError
+from chainrule.frozen import frozen
 from chainrule.training.blocks_folder import said
 from chainrule.training.blocks_order import Piece
 
 __all__ = ["PartFile", "PartWriter", "RowForm"]
 
 
-@dataclass(frozen=True)
+@frozen
 class RowForm:
     """What a row of the file holds.
 

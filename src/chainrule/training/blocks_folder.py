@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import shutil
 import time
 from collections.abc import Generator
@@ -58,7 +57,7 @@ def passing_folder(beside: str | os.PathLike[str]) -> Generator[Path, None, None
 
 
 def _made(beside: Path) -> tuple[Path, int]:
-    word = f"{os.getpid()}-{secrets.token_hex(4)}"
+    word = f"{os.getpid()}-{os.urandom(4).hex()}"
     try:
         _sweep(beside)
         new = beside / (_NEW + word)
@@ -128,7 +127,7 @@ def said(error: OSError, folder: Path) -> ChainruleError:
     """Return an error of the operating system as one of the family."""
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
         return ChainruleError(
-            "the disk is full; the rows that were written are removed",
+            "the disk is full; what was written there is removed",
             where=str(folder),
             do="free some space, or choose another folder",
         )

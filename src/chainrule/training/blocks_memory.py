@@ -11,10 +11,10 @@ b) The interpreter, NumPy, DuckDB and the engine are counted. They take about 90
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from chainrule.checks import shown
 from chainrule.errors import InvalidParameterError
+from chainrule.frozen import frozen
 
 __all__ = ["LEAST", "Budget"]
 
@@ -35,7 +35,7 @@ _UNITS = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Budget:
     """The memory that a process may use, all of it counted.
 

@@ -18,10 +18,10 @@ d) All is a function of (seed, epoch, position). If all rows fit into one window
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
+from chainrule.frozen import frozen
 from chainrule.streams import Stream
 
 __all__ = ["Piece", "Turn", "row_order", "turns"]
@@ -31,7 +31,7 @@ Piece = tuple[int, int]
 _DRAWN_AT_ONCE = 65_536
 
 
-@dataclass(frozen=True)
+@frozen
 class Turn:
     """One window of an epoch.
 

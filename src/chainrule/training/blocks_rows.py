@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
 
 from chainrule.engine.protocol import Rows
 from chainrule.errors import InvalidParameterError, TargetError
+from chainrule.frozen import frozen
 from chainrule.training.blocks_file import PartFile, RowForm
 from chainrule.training.blocks_memory import Budget
 from chainrule.training.blocks_order import Piece, Turn, turns
@@ -65,7 +66,7 @@ class Arena:
         self._rows = self._targets = None
 
 
-@dataclass(frozen=True)
+@frozen
 class BlockRows:
     """One part of the data, in the place of `Rows` that stand in memory.
 

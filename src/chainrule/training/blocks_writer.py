@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chainrule.checks import Real, check_parameters, shown
 from chainrule.errors import ChainruleError, DataError, TargetError
+from chainrule.frozen import frozen
 from chainrule.streams import Stream
 from chainrule.training.blocks_file import PartFile, PartWriter, RowForm
 from chainrule.training.blocks_folder import passing_folder
@@ -26,7 +26,7 @@ MOST_LABELS = 65_536
 _SHARE = Real(0, 1, closed="left")
 
 
-@dataclass(frozen=True)
+@frozen
 class Written:
     """What a writer leaves.
 

@@ -20,7 +20,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ from chainrule.engine.protocol import Buffers
 from chainrule.engine.reference import ReferenceEngine
 from chainrule.errors import CheckpointError, FileFormatError
 from chainrule.files import atomic_write, readable_file
+from chainrule.frozen import frozen
 from chainrule.training.course import Course
 from chainrule.training.document import (
     cell,
@@ -52,7 +52,7 @@ _KEY = "chainrule"
 _SEAL = "digest"
 
 
-@dataclass(frozen=True)
+@frozen
 class Checkpoint:
     """A file that was read and is a checkpoint; of which run is still to be asked.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from chainrule.checks import AnyOf, Boolean, Instance, Integer, NoneValue, check_parameters, shown
 from chainrule.engine.protocol import Buffers, Rows
 from chainrule.errors import InvalidParameterError, UsageError
+from chainrule.frozen import frozen
 from chainrule.maths.augmentation import Augmentation
 from chainrule.maths.loss import Loss
 from chainrule.maths.metric import METRICS, Metric
@@ -30,7 +31,7 @@ _RULES = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Course:
     """The settings and the data of one run.
 

@@ -13,7 +13,7 @@ d) Class weights act on the training rows only; validation scores keep the data'
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import sys
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ import numpy as np
 from chainrule.checks import OneOf, check_parameters, shown
 from chainrule.engine.protocol import Rows
 from chainrule.errors import DataError, InvalidParameterError, TargetError, UsageError
+from chainrule.frozen import frozen
 from chainrule.maths.class_weights import row_weights
 from chainrule.maths.loss import Loss
 from chainrule.training.blocks_rows import BlockRows
@@ -36,7 +37,7 @@ _CHUNK = 65_536
 """Rows that are looked at together, so that a check needs little memory."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Dataset:
     """The encoded rows of a run.
 
@@ -123,7 +124,8 @@ def check_inputs(X: object, dtype: str = "float32", name: str = "X") -> np.ndarr
 def _numbers(X: object, name: str) -> np.ndarray:
     if hasattr(X, "toarray"):
         raise DataError(f"{name} is sparse", where=name, do=f"pass {name}.toarray()")
-    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
+    masked = sys.modules.get("numpy.ma")  # who has a masked array has imported it
+    if masked is not None and isinstance(X, masked.MaskedArray) and masked.is_masked(X):
         raise DataError(f"{name} has masked values", where=name, do="fill them in: X.filled(...)")
     try:
         array = np.asarray(X)

@@ -8,13 +8,14 @@ in a listener ends the run as Ctrl-C does.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+from chainrule.frozen import frozen
 
 __all__ = ["EpochEnded", "Event", "Listener", "RunEnded", "RunStarted", "StepsDone"]
 
 
-@dataclass(frozen=True)
+@frozen
 class RunStarted:
     """The data is checked, the network is laid out, nothing is trained yet.
 
@@ -35,7 +36,7 @@ class RunStarted:
     epochs_done: int = 0
 
 
-@dataclass(frozen=True)
+@frozen
 class StepsDone:
     """Some updates are done. Sent at most ten times a second, so short epochs send none.
 
@@ -53,7 +54,7 @@ class StepsDone:
     steps_per_epoch: int
 
 
-@dataclass(frozen=True)
+@frozen
 class EpochEnded:
     """An epoch is done, scored, and saved if a checkpoint was due.
 
@@ -74,7 +75,7 @@ class EpochEnded:
     seconds: float
 
 
-@dataclass(frozen=True)
+@frozen
 class RunEnded:
     """The run is over, and its last whole epoch is saved if a checkpoint is configured.
 

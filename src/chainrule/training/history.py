@@ -6,18 +6,19 @@ import csv
 import io
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import UnknownNameError
+from chainrule.frozen import frozen
 from chainrule.registry import suggest
 
 __all__ = ["History"]
 
 
-@dataclass(frozen=True)
+@frozen
 class History:
     r"""One row for each epoch.
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from chainrule.engine.protocol import Buffers, EpochResult
 from chainrule.engine.reference import ReferenceEngine
+from chainrule.frozen import frozen
 from chainrule.training.course import Course
 from chainrule.training.scores import scores
 from chainrule.training.stopping import Patience
@@ -21,7 +22,7 @@ from chainrule.training.stopping import Patience
 __all__ = ["Best", "Progress", "advanced", "diverged", "first_progress", "learned_factor"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Best:
     """The best epoch so far, its score (lower is better), weights and moments; no slots."""
 
@@ -30,7 +31,7 @@ class Best:
     buffers: Buffers
 
 
-@dataclass(frozen=True)
+@frozen
 class Progress:
     """The state of a run between two epochs.
 

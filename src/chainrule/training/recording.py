@@ -16,13 +16,14 @@ c) A recording is plain numbers beside a plan. Whoever diagnoses it needs neithe
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Any
 
 import numpy as np
 
 from chainrule.engine.protocol import Buffers, Rows
 from chainrule.errors import FileFormatError
+from chainrule.frozen import frozen
 from chainrule.plan.plan import Plan
 from chainrule.training.document import cell, number
 
@@ -31,7 +32,7 @@ __all__ = ["NodeState", "ParameterState", "Recording", "Sample", "Series", "Snap
 _DIGITS = 6
 
 
-@dataclass(frozen=True)
+@frozen
 class NodeState:
     """What one operation did in one observed batch.
 
@@ -54,7 +55,7 @@ class NodeState:
     dead: float
 
 
-@dataclass(frozen=True)
+@frozen
 class ParameterState:
     """One trainable tensor around one update.
 
@@ -78,7 +79,7 @@ class ParameterState:
     gradient_spread: float
 
 
-@dataclass(frozen=True)
+@frozen
 class Snapshot:
     """One observation.
 
@@ -112,7 +113,7 @@ class Snapshot:
     parameters: Mapping[str, ParameterState]
 
 
-@dataclass(frozen=True)
+@frozen
 class Series:
     """Loss and gradient norm of the updates, thinned out evenly where there are many.
 
@@ -132,7 +133,7 @@ class Series:
     clipped: float = float("nan")
 
 
-@dataclass(frozen=True)
+@frozen
 class Sample:
     """Some rows of a run and its weights, for questions that are asked after the training.
 
@@ -150,7 +151,7 @@ class Sample:
     kept: Buffers
 
 
-@dataclass(frozen=True)
+@frozen
 class Recording:
     """A recorded run.
 

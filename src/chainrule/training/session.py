@@ -20,13 +20,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from chainrule.engine.protocol import Buffers, EpochResult
 from chainrule.engine.reference import ReferenceEngine
 from chainrule.errors import DivergenceError, OutputExistsError
 from chainrule.files import require_writable
+from chainrule.frozen import frozen
 from chainrule.training.checkpoint import Checkpoint, write_checkpoint
 from chainrule.training.course import Course
 from chainrule.training.events import EpochEnded, Event, Listener, RunEnded, RunStarted, StepsDone
@@ -44,7 +44,7 @@ Around = Callable[[Callable[..., EpochResult]], Callable[..., EpochResult]]
 """From the function that runs an epoch to one that does the same and looks on."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Outcome:
     """How a run ended, and where it stood.
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from chainrule.checks import AnyOf, Integer, NoneValue, Real, Text, shown
 from chainrule.errors import InvalidParameterError
+from chainrule.frozen import frozen
 from chainrule.maths.metric import Metric
 from chainrule.registry import Record, new_registry, suggest
 
@@ -45,7 +45,7 @@ STOPPINGS = new_registry("stopping", StoppingBase)
 
 
 @STOPPINGS.register
-@dataclass(frozen=True)
+@frozen
 class Stopping(StoppingBase):
     r"""End a run when one of these holds at the end of an epoch; None switches a rule off.
 
@@ -135,7 +135,7 @@ class Stopping(StoppingBase):
         return "epochs" if rows[-1]["epoch"] >= epochs else None
 
 
-@dataclass(frozen=True)
+@frozen
 class Patience:
     """How long nothing has improved.
 

@@ -14,13 +14,13 @@ c) Labels of mixed kinds are refused. NumPy would turn `[1, "a"]` into two strin
 from __future__ import annotations
 
 import numbers
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chainrule.checks import shown
 from chainrule.errors import TargetError
+from chainrule.frozen import frozen
 from chainrule.maths.loss import Loss
 
 __all__ = ["Targets", "fit_targets", "label_array", "target_array"]
@@ -118,7 +118,7 @@ def _kind(label: object) -> str | None:
     return None
 
 
-@dataclass(frozen=True)
+@frozen
 class Targets:
     """How the targets of a run become numbers.
 
