@@ -79,6 +79,11 @@ def assert_same_training(case: Case, dtype: str, truth: Trained) -> None:
         assert not found.result.finite
         assert np.isfinite(found.buffers.weights).all()
         return
+    largest = max(float(np.abs(tensor).max(initial=0.0)) for tensor in truth.tensors().values())
+    if largest > float(np.finfo(dtype).max) ** 0.5:  # only float64 gets so far
+        event("beyond what the type can hold")
+        assert np.isfinite(found.buffers.weights).all()
+        return
     assert (found.result.steps, found.result.finite) == (truth.result.steps, True)
     assert found.buffers.step == truth.buffers.step
     distances = {name: apart(a, truth.tensors()[name]) for name, a in found.tensors().items()}

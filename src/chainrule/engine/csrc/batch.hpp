@@ -3,7 +3,9 @@
 // Decisions
 // a) Threads share a batch by samples. A thread's samples go through the operations in blocks of
 //    112, so activations are still in the cache when the next operation reads them.
-// b) Batch norm needs all samples at once: it ends a segment, and the team meets in it.
+// b) Where only products read the samples, these take them out of the table as it is: they need neither
+//    padding nor neighbours.
+// c) Batch norm needs all samples at once: it ends a segment, and the team meets in it.
 #pragma once
 
 #include "build.hpp"
@@ -96,12 +98,13 @@ class BatchRows {
         const Tensor<T> X = ws.tensors[0];
         const std::size_t width = X.width * X.rows_per_sample;
         const T* const all_X = static_cast<const T*>(call_.X);
-        copy_rows(mine, all_X, call_.x_stride, [&](std::size_t i, const T* from) {
-            if (X.rows_per_sample == 1)
-                std::memcpy(X.value + i * X.ld, from, width * sizeof(T));
-            else
-                load_sample(ws, i, from);
-        });
+        if (X.picks == nullptr)
+            copy_rows(mine, all_X, call_.x_stride, [&](std::size_t i, const T* from) {
+                if (X.rows_per_sample == 1)
+                    std::memcpy(X.value + i * X.ld, from, width * sizeof(T));
+                else
+                    load_sample(ws, i, from);
+            });
         T* const Y = ws.Y.get();
         const std::size_t targets = static_cast<std::size_t>(net_.program.targets), y_ld = ws.y_ld;
         const T* const all_Y = static_cast<const T*>(call_.Y);
@@ -115,6 +118,9 @@ class BatchRows {
             for (std::size_t i = mine.first; i < mine.last; ++i)
                 factors[i] = whole != 0 ? weight(i) / whole : T(0);
     }
+
+    // The numbers of the rows in the table.
+    const std::int64_t* picks() const { return call_.order + first_; }
 
     // What the data term is divided by: the sum of the weights, or 1 for a plain sum.
     T divisor() const {

@@ -6,6 +6,7 @@
 
 #include "losses.hpp"
 #include "nodes_attend.hpp"
+#include "nodes_column.hpp"
 #include "nodes_norm.hpp"
 #include "nodes_shape.hpp"
 #include "nodes_simple.hpp"
@@ -27,6 +28,7 @@ struct Network {
     std::vector<Source<T>> sources;
     std::vector<Segment> segments;
     std::vector<std::size_t> consumers;  // of each tensor
+    std::int64_t widest_reader = 0;      // of the input: columns of what it becomes
     Memory<T> running;
     const OptimizerEntry<T>* optimizer = nullptr;
     const LossTable<T>* loss = nullptr;
@@ -48,6 +50,14 @@ struct Network {
         count_consumers();
         for (std::size_t number = 0; number < program.nodes.size(); ++number) add_node(number);
         split();
+    }
+
+    // Whether products can read samples where they stand, so many elements apart: nobody else wants
+    // them, and their rows do not fall on the same cache sets.
+    bool reads_in_place(const Tensor<T>& X, std::int64_t stride) const {
+        const bool forward = stride >= static_cast<std::int64_t>(X.width);
+        const bool spread = stride * static_cast<std::int64_t>(sizeof(T)) % 1024 != 0;
+        return only_products_read_ && X.rows_per_sample == 1 && forward && spread;
     }
 
     std::size_t raw_width() const {
@@ -113,8 +123,13 @@ struct Network {
     void count_consumers() {
         consumers.assign(program.tensors.size(), 0);
         for (const auto& node : program.nodes)
-            for (const auto input : node.inputs) ++consumers[input];
+            for (const auto input : node.inputs) {
+                ++consumers[input];
+                if (input == 0) only_products_read_ &= node.op == "affine";
+                if (input == 0) widest_reader = std::max(widest_reader, program.tensors[node.output].width);
+            }
         ++consumers[program.output];
+        only_products_read_ &= program.output != 0;
     }
 
     // An activation that needs only its output may write it over its input, and its gradient over
@@ -160,11 +175,12 @@ struct Network {
         node->number = number;
         node->running = running.get();
         for (std::size_t which = 0; which < info.parameters.size(); ++which) {
-            const bool matrix = info.op == "affine" && which == 0;
+            const bool column = to_one_number(info) && which == 0;
+            const bool matrix = info.op == "affine" && which == 0 && !column;
             const bool transposed = learns_ && matrix && info.gradients[0].wanted;
             parameters.push_back(std::make_unique<Parameter<T>>(
                 program.parameters[info.parameters[which]], matrix ? Storage::panels : Storage::rows,
-                transposed, learns_ ? optimizer->slots : 0));
+                transposed, column, learns_ ? optimizer->slots : 0));
             node->owned.push_back(parameters.back().get());
             if (learns_ && spectral > 0) watch_top(*parameters.back());
             if (info.reached)
@@ -175,6 +191,10 @@ struct Network {
         nodes.push_back(std::move(node));
     }
 
+    bool to_one_number(const chainrule::NodeInfo& info) const {
+        return info.op == "affine" && program.tensors[info.output].width == 1;
+    }
+
     void watch_top(Parameter<T>& p) {
         if (!p.info.penalised) return;
         tops.push_back(std::make_unique<TopSingular>(p.rows, p.columns, p.info.start));
@@ -182,6 +202,7 @@ struct Network {
     }
 
     std::unique_ptr<Node<T>> make(const chainrule::NodeInfo& info) {
+        if (to_one_number(info)) return std::make_unique<ColumnNode<T>>();
         if (info.op == "affine") return std::make_unique<AffineNode<T>>();
         if (info.op == "activate") return activation(info);
         if (info.op == "batch_norm") return std::make_unique<BatchNormNode<T>>();
@@ -221,6 +242,7 @@ struct Network {
     }
 
     bool learns_;
+    bool only_products_read_ = true;
 };
 
 }  // namespace CR_ISA

@@ -6,7 +6,8 @@
 //    and their transposes live in panels all the time (the update writes them so); nothing is
 //    packed before a product.
 // b) Neither operand is transposed at run time: forward reads X along its rows, dW = X^T dZ reads
-//    X down its columns (`Along::columns`).
+//    X down its columns (`Along::columns`). The rows of a batch need not be copied together: X may
+//    be the whole table, with the numbers of its rows (`picks`).
 // c) Every element of C is one chain of fused multiply-adds in the order of k, starting from the
 //    bias, from zero, or from what C holds. Blocking, tile height and threads do not change that
 //    chain, so they do not change the bits.
@@ -27,7 +28,7 @@ constexpr int kTileRows = 6;
 constexpr std::size_t kDepth = 1024;      // k of one block
 constexpr std::size_t kBlockRows = 112;   // rows of A of one block, a multiple of 14 and of 16
 
-enum class Along { rows, columns };
+enum class Along { rows, columns, picked_rows, picked_columns };
 enum class First { zero, bias, keep };
 
 // Rows are padded to whole vectors, and never to a stride whose multiples fall on the same cache
@@ -63,8 +64,8 @@ CR_INLINE std::size_t panel_place(std::size_t rows, std::size_t columns, std::si
 }
 
 template <class T, int MR, int NV, Along AL>
-void product_tile(std::size_t K, const T* A, std::ptrdiff_t lda, const T* B, std::ptrdiff_t ldb,
-                  T* C, std::ptrdiff_t ldc, First first, const T* bias) {
+void product_tile(std::size_t K, const T* A, std::ptrdiff_t lda, const std::int64_t* picks, const T* B,
+                  std::ptrdiff_t ldb, T* C, std::ptrdiff_t ldc, First first, const T* bias) {
     constexpr int L = Lanes<T>::count;
     Vec<T> sums[MR][NV];
 #pragma GCC unroll 16
@@ -80,18 +81,21 @@ void product_tile(std::size_t K, const T* A, std::ptrdiff_t lda, const T* B, std
         }
     std::ptrdiff_t offset[MR];
 #pragma GCC unroll 16
-    for (int i = 0; i < MR; ++i) offset[i] = AL == Along::rows ? i * lda : i;
+    for (int i = 0; i < MR; ++i)
+        offset[i] = AL == Along::rows ? i * lda : AL == Along::picked_rows ? picks[i] * lda : i;
     for (std::size_t k = 0; k < K; ++k) {
         Vec<T> b[NV];
 #pragma GCC unroll 2
         for (int j = 0; j < NV; ++j) b[j] = load(B + j * L);
+        const T* const row = AL == Along::picked_columns ? A + picks[k] * lda : A;
 #pragma GCC unroll 16
         for (int i = 0; i < MR; ++i) {
-            const Vec<T> a = set1<T>(A[offset[i]]);
+            const Vec<T> a = set1<T>(row[offset[i]]);
 #pragma GCC unroll 2
             for (int j = 0; j < NV; ++j) sums[i][j] = fma(a, b[j], sums[i][j]);
         }
-        A += AL == Along::rows ? 1 : lda;
+        if (AL == Along::columns) A += lda;
+        if (AL == Along::rows || AL == Along::picked_rows) ++A;
         B += ldb;
     }
 #pragma GCC unroll 16
@@ -101,8 +105,8 @@ void product_tile(std::size_t K, const T* A, std::ptrdiff_t lda, const T* B, std
 }
 
 template <class T>
-using TileFunction = void (*)(std::size_t, const T*, std::ptrdiff_t, const T*, std::ptrdiff_t, T*,
-                              std::ptrdiff_t, First, const T*);
+using TileFunction = void (*)(std::size_t, const T*, std::ptrdiff_t, const std::int64_t*, const T*,
+                              std::ptrdiff_t, T*, std::ptrdiff_t, First, const T*);
 
 template <class T, Along AL>
 struct TileTable {
@@ -135,7 +139,7 @@ struct Heights {
     }
 };
 
-// C (M x columns) = first value + A (M x K) B, B in panels.
+// C (M x columns) = first value + A (M x K) B, B in panels. With `picks`, row i of A is its row picks[i].
 template <class T>
 struct Product {
     std::size_t M, K, columns;
@@ -146,6 +150,7 @@ struct Product {
     std::ptrdiff_t ldc;
     First first;
     const T* bias;
+    const std::int64_t* picks = nullptr;
 };
 
 template <class T>
@@ -158,11 +163,14 @@ void multiply_block(const Product<T>& p, std::size_t i0, std::size_t rows, std::
     for (std::size_t v = 0; v < vectors; v += 2) {
         const int wide = vectors - v >= 2 ? 2 : 1;
         const T* B = p.B + v * L * p.K + k0 * wide * L;
-        const auto& tiles = kTiles<T, Along::rows>.tile[wide - 1];
+        const auto& tiles = p.picks == nullptr ? kTiles<T, Along::rows>.tile[wide - 1]
+                                               : kTiles<T, Along::picked_rows>.tile[wide - 1];
         std::size_t i = i0;
         for (std::size_t tile = 0; tile < heights.tiles; ++tile) {
             const int height = heights.of(tile);
-            tiles[height - 1](depth, p.A + i * p.lda + k0, p.lda, B, wide * L,
+            const bool picked = p.picks != nullptr;
+            tiles[height - 1](depth, p.A + (picked ? 0 : i * p.lda) + k0, p.lda,
+                              picked ? p.picks + i : nullptr, B, wide * L,
                               p.C + i * p.ldc + v * L, p.ldc, first,
                               p.bias == nullptr ? nullptr : p.bias + v * L);
             i += height;

@@ -25,6 +25,9 @@ struct Node {
     // parameter's ld. Matrices in panels have their own path (see update.hpp).
     virtual void gradient(const Workspace<T>&, std::size_t /*which*/, std::size_t /*first*/,
                           std::size_t /*last*/, T* /*to*/) const {}
+    // The whole gradient of one of an affine map's vectors, from some rows of the batch.
+    virtual void part_gradient(const Workspace<T>&, std::size_t /*which*/, Range /*rows*/,
+                               T* /*to*/) const {}
 
    protected:
     Tensor<T>& in(Workspace<T>& ws, std::size_t k = 0) const { return ws.tensors[info.inputs[k]]; }

@@ -15,10 +15,13 @@ struct AffineNode final : Node<T> {
         Tensor<T>& Z = this->out(ws);
         const Range rows = this->rows_of(X, samples);
         const bool bias = this->owned.size() == 2;
-        multiply<T>({rows.last - rows.first, X.width, Z.width, X.value + rows.first * X.ld,
-                     static_cast<std::ptrdiff_t>(X.ld), this->owned[0]->w.get(),
-                     Z.value + rows.first * Z.ld, static_cast<std::ptrdiff_t>(Z.ld),
-                     bias ? First::bias : First::zero, bias ? this->owned[1]->w.get() : nullptr});
+        const bool picked = X.picks != nullptr;
+        multiply<T>({rows.last - rows.first, X.width, Z.width,
+                     X.value + (picked ? 0 : rows.first * X.ld), static_cast<std::ptrdiff_t>(X.ld),
+                     this->owned[0]->w.get(), Z.value + rows.first * Z.ld,
+                     static_cast<std::ptrdiff_t>(Z.ld), bias ? First::bias : First::zero,
+                     bias ? this->owned[1]->w.get() : nullptr,
+                     picked ? X.picks + rows.first : nullptr});
     }
 
     void backward(Workspace<T>& ws, const Member&, Range samples) const override {
@@ -36,8 +39,11 @@ struct AffineNode final : Node<T> {
     // The bias: the sum of dZ over all rows. (W has its own path.)
     void gradient(const Workspace<T>& ws, std::size_t, std::size_t, std::size_t,
                   T* to) const override {
-        const Tensor<T>& Z = this->out(ws);
-        column_sums(Z, {0, this->all_rows(ws, Z)}, this->owned[1]->ld, to);
+        part_gradient(ws, 1, {0, this->all_rows(ws, this->out(ws))}, to);
+    }
+
+    void part_gradient(const Workspace<T>& ws, std::size_t, Range rows, T* to) const override {
+        column_sums(this->out(ws), rows, this->owned[1]->ld, to);
     }
 };
 

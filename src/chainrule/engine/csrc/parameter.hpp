@@ -2,7 +2,8 @@
 //
 // Decisions
 // a) Weight matrices stand in panels (see gemm.hpp), and so do their optimizer slots: a tile of the
-//    gradient then meets contiguous runs of weights and slots. Vectors and tables stand in rows.
+//    gradient then meets contiguous runs of weights and slots. Vectors and tables stand in rows, and
+//    so does a matrix of one column (see nodes_column.hpp): as the row that it is in memory anyway.
 // b) The transpose that the backward product reads is rewritten right after the update, block by
 //    block, by the thread that updated the rows.
 // c) The work on a parameter is cut into units of 16 rows whatever the number of threads. Sums over
@@ -30,6 +31,7 @@ struct Parameter {
     Storage storage = Storage::rows;
     std::size_t rows = 1, columns = 1, ld = 1, elements = 0;
     bool transposed = false;
+    bool column = false;  // one column, kept as a row: `rows` and `columns` are exchanged
     Memory<T> w, wt, g;
     std::vector<Memory<T>> slots;
     std::vector<Memory<T>> parts;  // gradients of the parts of a batch (see parts.hpp)
@@ -37,12 +39,15 @@ struct Parameter {
     std::vector<double> clipped;  // squares of each unit's gradient between two clippings
     TopSingular* top = nullptr;  // where a spectral penalty wants it
 
-    Parameter(const chainrule::ParameterInfo& what, Storage how, bool needs_transpose, int slot_count)
+    Parameter(const chainrule::ParameterInfo& what, Storage how, bool needs_transpose, bool is_column,
+              int slot_count)
         : info(what),
           storage(how),
           rows(static_cast<std::size_t>(what.rows)),
           columns(static_cast<std::size_t>(what.columns)),
-          transposed(needs_transpose) {
+          transposed(needs_transpose),
+          column(is_column) {
+        if (column) std::swap(rows, columns);
         ld = vectors_of<T>(columns) * Lanes<T>::count;
         // The transpose reads whole blocks, so panels are followed by room for one.
         elements = panel_elements<T>(rows, columns);

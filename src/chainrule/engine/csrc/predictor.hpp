@@ -20,11 +20,7 @@ constexpr std::size_t kPredictionBlock = 256;
 template <class T>
 class Predictor {
    public:
-    explicit Predictor(const Network<T>& net) : net_(net) {
-        for (const auto& node : net.nodes)
-            for (const auto input : node->info.inputs)
-                in_place_ &= input != 0 || node->info.op == "affine";
-    }
+    explicit Predictor(const Network<T>& net) : net_(net) {}
     Predictor(const Predictor&) = delete;
     Predictor& operator=(const Predictor&) = delete;
     ~Predictor() {
@@ -60,7 +56,7 @@ class Predictor {
     void one_block(Workspace<T>& ws, const T* X, std::int64_t x_stride, T* raw) const {
         Barrier alone(1);
         const Tensor<T> own = ws.tensors[0];
-        if (readable(own, x_stride)) {
+        if (net_.reads_in_place(own, x_stride)) {
             ws.tensors[0].value = const_cast<T*>(X);
             ws.tensors[0].ld = static_cast<std::size_t>(x_stride);
         } else {
@@ -70,13 +66,6 @@ class Predictor {
         forward(net_, ws, Member{0, 1, &alone}, {0, ws.samples});
         copy_raw(net_, ws, raw);
         ws.tensors[0] = own;
-    }
-
-    // Whether products may read X itself: its rows must not fall on the same cache sets.
-    bool readable(const Tensor<T>& X, std::int64_t stride) const {
-        const bool forward = stride >= static_cast<std::int64_t>(X.width);
-        const bool spread = stride * static_cast<std::int64_t>(sizeof(T)) % 1024 != 0;
-        return in_place_ && X.rows_per_sample == 1 && forward && spread;
     }
 
     std::unique_ptr<Workspace<T>> take(std::size_t samples) {
@@ -111,7 +100,6 @@ class Predictor {
     }
 
     const Network<T>& net_;
-    bool in_place_ = true;
     std::array<std::atomic<Workspace<T>*>, 64> slots_{};
 };
 

@@ -55,6 +55,30 @@ CR_INLINE Vec<T> load_part(const T* from, std::size_t count) {
     return load(numbers);
 }
 
+// The same where it happens often.
+#if defined(__AVX512F__)
+CR_INLINE Vec<float> load_first(const float* from, std::size_t count) {
+    const auto mask = static_cast<__mmask16>((1u << count) - 1);
+    return (Vec<float>)_mm512_maskz_loadu_ps(mask, from);
+}
+CR_INLINE Vec<double> load_first(const double* from, std::size_t count) {
+    const auto mask = static_cast<__mmask8>((1u << count) - 1);
+    return (Vec<double>)_mm512_maskz_loadu_pd(mask, from);
+}
+#elif defined(__AVX2__)
+CR_INLINE Vec<float> load_first(const float* from, std::size_t count) {
+    return (Vec<float>)_mm256_maskload_ps(from, (__m256i)FirstLanes<float>(count).mask);
+}
+CR_INLINE Vec<double> load_first(const double* from, std::size_t count) {
+    return (Vec<double>)_mm256_maskload_pd(from, (__m256i)FirstLanes<double>(count).mask);
+}
+#else
+template <class T>
+CR_INLINE Vec<T> load_first(const T* from, std::size_t count) {
+    return load_part(from, count);
+}
+#endif
+
 template <class T>
 CR_INLINE void store_part(T* to, Vec<T> value, std::size_t count) {
     constexpr std::size_t most = Lanes<T>::count;

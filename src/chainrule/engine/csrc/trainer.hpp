@@ -15,6 +15,9 @@
 
 namespace CR_ISA {
 
+// A product with more columns visits its samples so often that they had better stand together.
+constexpr std::int64_t kFewColumns = 128;
+
 template <class T>
 class Trainer {
    public:
@@ -25,7 +28,7 @@ class Trainer {
 
     void train(Call& call, int threads, const Poll& poll) {
         const chainrule::Team team(threads);
-        open(std::min(call.batch, call.count), team.size(), true);
+        open(call, std::min(call.batch, call.count), team.size(), true);
         Watch watch(poll, call.pulse_seconds);
         const std::int64_t steps = (call.count + call.batch - 1) / call.batch;
         if (!call.tuned) {
@@ -48,7 +51,7 @@ class Trainer {
 
     void gradient(Call& call, bool training, T* flat, T* raw, int threads, const Poll& poll) {
         const chainrule::Team team(threads);
-        open(call.count, team.size(), training);
+        open(call, call.count, team.size(), training);
         updater_.keep_gradient();
         Barrier barrier(team.size());
         Watch watch(poll, call.pulse_seconds);
@@ -83,9 +86,16 @@ class Trainer {
         return reached;
     }
 
-    void open(std::int64_t samples, int members, bool training) {
+    void open(const Call& call, std::int64_t samples, int members, bool training) {
         net_.open(ws_, static_cast<std::size_t>(samples), members);
         updater_.open(members, static_cast<std::size_t>(samples));
+        Tensor<T>& X = ws_.tensors[0];
+        own_input_ = X;
+        in_place_ = net_.widest_reader <= kFewColumns && net_.reads_in_place(X, call.x_stride);
+        if (in_place_) {
+            X.value = const_cast<T*>(static_cast<const T*>(call.X));
+            X.ld = static_cast<std::size_t>(call.x_stride);
+        }
         ws_.training = training;
         ws_.samples = 0;
         stop_ = failed_ = false;
@@ -94,6 +104,7 @@ class Trainer {
     // Numbers that are not finite may stay in the padding of a workspace, so it is given up then.
     void end(Call& call, const Watch& watch) {
         call.bad_code = ws_.bad_code.exchange(false);
+        ws_.tensors[0] = own_input_;
         if (!call.finite || watch.abandoned()) net_.close(ws_);
     }
 
@@ -121,6 +132,7 @@ class Trainer {
         if (member.number == 0) {
             ws_.samples = rows.samples();
             ws_.moment = rows.moment(step);
+            if (in_place_) ws_.tensors[0].picks = rows.picks();
         }
         member.meet();
         const Range mine = member.share_of(rows.samples());
@@ -157,6 +169,8 @@ class Trainer {
     Updater<T> updater_;
     Workspace<T> ws_;
     chainrule::Pace pace_;
+    Tensor<T> own_input_;
+    bool in_place_ = false;  // products read the samples out of the table
     bool stop_ = false;    // written by member 0 before the last meeting of a step
     bool failed_ = false;  // written by member 0 before the second meeting of the next step
 };

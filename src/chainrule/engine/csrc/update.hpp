@@ -58,7 +58,7 @@ class UnitWork {
         const Tensor<T>& Z = ws.tensors[source.Z];
         const Range rows{samples.first * Z.rows_per_sample, samples.last * Z.rows_per_sample};
         T* const to = p.parts[part].get();
-        if (p.storage == Storage::rows) return column_sums(Z, rows, p.ld, to);
+        if (p.storage == Storage::rows) return source.node->part_gradient(ws, source.which, rows, to);
         const std::size_t first = unit * kUnitRows;
         const std::size_t last = std::min(first + count * kUnitRows, p.rows);
         each_panel(p, [&](std::size_t column, std::size_t wide) {
@@ -159,15 +159,18 @@ class UnitWork {
                                std::size_t column, std::size_t wide, T* to) {
         const Tensor<T>& X = ws.tensors[source.X];
         const Tensor<T>& Z = ws.tensors[source.Z];
-        const auto& tiles = kTiles<T, Along::columns>.tile[wide / Lanes<T>::count - 1];
+        const bool picked = X.picks != nullptr;
+        const auto& tiles = picked ? kTiles<T, Along::picked_columns>.tile[wide / Lanes<T>::count - 1]
+                                   : kTiles<T, Along::columns>.tile[wide / Lanes<T>::count - 1];
         const Heights heights(rows.last - rows.first);
-        const T* const x = X.value + batch.first * X.ld + rows.first;
+        const T* const x = X.value + (picked ? 0 : batch.first * X.ld) + rows.first;
+        const std::int64_t* const picks = picked ? X.picks + batch.first : nullptr;
         const T* const dz = Z.gradient + batch.first * Z.ld + column;
         std::size_t row = 0;
         for (std::size_t tile = 0; tile < heights.tiles; ++tile) {
             const int height = heights.of(tile);
-            tiles[height - 1](batch.last - batch.first, x + row, X.ld, dz, Z.ld, to + row * wide, wide,
-                              First::zero, nullptr);
+            tiles[height - 1](batch.last - batch.first, x + row, X.ld, picks, dz, Z.ld, to + row * wide,
+                              wide, First::zero, nullptr);
             row += height;
         }
     }

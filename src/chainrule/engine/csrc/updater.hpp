@@ -102,7 +102,7 @@ class Updater {
         for (std::size_t s = 0; s < net_.sources.size(); ++s) {
             const Source<T>& source = net_.sources[s];
             const Parameter<T>& p = *source.parameter;
-            if (p.storage == Storage::panels)
+            if (source.affine && source.which == 0)
                 cut_up_.count(static_cast<std::size_t>(net_.program.tensors[source.X].rows_per_sample),
                               p.rows, p.columns);
             for (std::size_t unit = 0; unit < p.units(); ++unit) {
@@ -276,8 +276,9 @@ class Updater {
         const T limit = static_cast<T>(net_.max_norm);
         for (const auto& p : net_.parameters) {
             if (!p->info.penalised) continue;
-            const Range mine = member.share_of(p->columns);
-            for (std::size_t column = mine.first; column < mine.last; ++column) shorten(*p, column, limit);
+            const Range mine = member.share_of(p->column ? 1 : p->columns);
+            for (std::size_t column = mine.first; column < mine.last; ++column)
+                shorten(*p, column, limit);
         }
         member.meet();
         for (const auto& p : net_.parameters)
@@ -285,15 +286,19 @@ class Updater {
     }
 
     static void shorten(Parameter<T>& p, std::size_t column, T limit) {
+        const std::size_t count = p.column ? p.columns : p.rows;
+        const auto weight = [&](std::size_t row) -> T& {
+            return p.w[p.column ? p.place(0, row) : p.place(row, column)];
+        };
         double squares = 0;
-        for (std::size_t row = 0; row < p.rows; ++row) {
-            const double w = p.w[p.place(row, column)];
+        for (std::size_t row = 0; row < count; ++row) {
+            const double w = weight(row);
             squares += w * w;
         }
         const double norm = std::sqrt(squares);
         if (!(norm > static_cast<double>(limit))) return;
         const T factor = static_cast<T>(static_cast<double>(limit) / norm);
-        for (std::size_t row = 0; row < p.rows; ++row) p.w[p.place(row, column)] *= factor;
+        for (std::size_t row = 0; row < count; ++row) weight(row) *= factor;
     }
 
     Network<T>& net_;

@@ -45,6 +45,8 @@ struct Tensor {
     std::size_t rows_per_sample = 1, width = 1, ld = 1;
     T* value = nullptr;
     T* gradient = nullptr;
+    // Of the batch's input, where it is read out of the table: the numbers of its rows.
+    const std::int64_t* picks = nullptr;
 };
 
 // Where in the run a batch stands, for random numbers and schedules.
