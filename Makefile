@@ -20,7 +20,7 @@ need = python=$$(tools/find-python "$(PYTHON)") && \
 	$(if $(PYTHON),--exact) $(if $(CONSTRAINT),--constraint "$(CONSTRAINT)") $(2)
 
 .PHONY: help setup demo test test-oldest browser lint format gradcheck bench docs clean
-.PHONY: sanitize conformance fuzz kill contract prove-trace prove-marker prove-doctor prove-recipes prove-memory
+.PHONY: arm sanitize conformance fuzz kill contract prove-trace prove-marker prove-doctor prove-recipes prove-memory
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -74,6 +74,11 @@ conformance:  ## compare 2,000 generated plans on both engines, on each instruct
 sanitize:  ## run the engine's tests under the address, undefined-behaviour and thread sanitizers
 	@$(call need,cli test)
 	@"$(VENV)/bin/python" tools/sanitize.py $(ARGS)
+
+arm:  ## run the engine's NEON kernels in an emulated arm64 Debian (as root; an hour, 1 GB of disk)
+	@python=$$(tools/find-python "$(PYTHON)") && "$$python" tools/emulate_arm.py --possible
+	@$(call need,cli test)
+	@"$(VENV)/bin/python" tools/emulate_arm.py $(ARGS)
 
 fuzz:  ## read 100,000 damaged model files
 	@$(call need,cli test)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.growth import Curve, growth, share, threads
-from benchmarks.machine import QUIET_LOAD, load, machine
+from benchmarks.machine import QUIET_LOAD, load, machine, meeting, stolen
 from benchmarks.measure import Bench, Result, Settings
 from benchmarks.record import record
 from benchmarks.report import number, result_document, text
@@ -88,7 +88,7 @@ def tell(result: Result) -> None:
 def measured(chosen: argparse.Namespace) -> tuple[dict[str, Any], list[Result], list[Curve]]:
     """Measure everything that was chosen."""
     rows, special = chosen_rows(chosen)
-    before = load()
+    before, stolen_before, meetings = load(), stolen(), [meeting()]
     if before > QUIET_LOAD:
         say(f"the machine is busy (load {before:.2f} for each core): figures will be noisy")
     settings = settings_of(chosen)
@@ -106,6 +106,7 @@ def measured(chosen: argparse.Namespace) -> tuple[dict[str, Any], list[Result], 
     try:
         for row in rows:
             results.append(bench.run(row, chosen.peers))
+            meetings.append(meeting())
             tell(results[-1])
         if "share" in special:
             document["share"] = share(bench, chosen.peers)
@@ -118,6 +119,7 @@ def measured(chosen: argparse.Namespace) -> tuple[dict[str, Any], list[Result], 
         bench.close()
     quiet = before <= QUIET_LOAD and not chosen.quick
     document["load"] = {"before": before, "after": load(), "quiet": quiet}
+    document["load"] |= {"stolen": stolen() - stolen_before, "meetings": meetings}
     document["results"] = [result_document(result) for result in results]
     document["growth"] = [curve.document() for curve in curves]
     document["wall_seconds"] = round(time.monotonic() - STARTED, 1)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.runner import cores
+from chainrule.engine.native import load_binary
 
 QUIET_LOAD = 0.3
 """Load average for each core above which the machine counts as busy."""
@@ -40,6 +41,23 @@ def machine() -> dict[str, Any]:
 def load() -> float:
     """Return the load average of the last minute for each core."""
     return os.getloadavg()[0] / cores() if hasattr(os, "getloadavg") else 0.0
+
+
+def meeting() -> float:
+    """Return the microseconds that a meeting of all threads takes at this moment.
+
+    Cores that share a cache meet in some 0.1 us, others in three to ten times that. A virtual
+    machine may be moved between the two while a benchmark runs.
+    """
+    binary, _ = load_binary()
+    repeats = 20_000
+    return 1e6 * binary.meeting_seconds(cores(), repeats) if binary is not None else 0.0
+
+
+def stolen() -> float:
+    """Return the seconds in which the host gave this machine's cores to others, since it started."""
+    found = re.match(r"cpu +(?:\d+ +){7}(\d+)", _read("/proc/stat"))
+    return int(found[1]) / os.sysconf("SC_CLK_TCK") if found else 0.0
 
 
 def _read(path: str) -> str:

@@ -67,6 +67,12 @@ def _facts(document: dict[str, Any]) -> str:
         f"{document['settings']['rounds']} rounds of {document['settings']['seconds']} s each; "
         f"load before {document['load']['before']:.2f}, after {document['load']['after']:.2f}"
     )
+    meetings = sorted(document["load"]["meetings"])
+    lines.append(
+        f"a meeting of all threads: {meetings[0]:.2f} to {meetings[-1]:.2f} us between the rows, "
+        f"median {meetings[len(meetings) // 2]:.2f}; "
+        f"stolen by the host: {document['load']['stolen']:.1f} s"
+    )
     if not document["load"]["quiet"]:
         lines.append("THE MACHINE WAS BUSY: these figures are not to be quoted.")
     return "\n".join(lines)

@@ -7,11 +7,13 @@ Everything public is reachable from here and loaded when it is first touched, so
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
 from chainrule._version import __version__ as __version__
 
+TYPE_CHECKING = False  # `typing` is most of what the command imports before it listens to Ctrl-C
 if TYPE_CHECKING:
+    from typing import Any
+
     from chainrule import errors as errors
     from chainrule import nn as nn
     from chainrule import training as training

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from chainrule.checks import AnyOf, Boolean, NoneValue, check_parameters
 from chainrule.engine.protocol import Observer
 from chainrule.images.code import PixelCode
 from chainrule.maths.augmentation import Augmentation
@@ -22,8 +23,15 @@ from chainrule.maths.schedule import Schedule
 from chainrule.nn.layer import Layer
 from chainrule.plan.plan import Group, make_plan
 from chainrule.storage.model import Model
+from chainrule.training.arguments import (
+    JSONDocument,
+    clear_arguments,
+    described,
+    require_array,
+    require_readable,
+)
 from chainrule.training.augmentation import choose_augmentations
-from chainrule.training.blocks import dataset_of
+from chainrule.training.blocks import Blocks, dataset_of
 from chainrule.training.checkpoint import read_checkpoint
 from chainrule.training.course import Course, choose_metrics
 from chainrule.training.events import Listener
@@ -44,6 +52,7 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_EPOCHS", "Run", "TableModel", "load", "train"]
 
 DEFAULT_EPOCHS = 100
+_RULES = {"record": Boolean(), "note": AnyOf(NoneValue(), JSONDocument())}
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,7 @@ class Run:
         return diagnose(self)
 
 
+@clear_arguments
 def train(
     network: Layer | str | Mapping[str, object],
     X: Any,
@@ -235,6 +245,7 @@ def train(
     >>> run.stop_reason, run.model.predict(X).tolist()
     ('epochs', ['same', 'different', 'different', 'same'])
     """
+    _check(X, y, record, note)
     criterion = LOSSES.make(loss)
     saved = None if resume is None else read_checkpoint(resume)
     data = dataset_of(
@@ -249,7 +260,7 @@ def train(
         validation_share=validation_share,
     )
     method = (optimizer, schedule, penalties, clip, reduction, groups)
-    plan = make_plan(network, data.sample_shape, criterion, data.targets.width, *method)
+    plan = make_plan(described(network), data.sample_shape, criterion, data.targets.width, *method)
     course = Course(
         plan,
         data.rows,
@@ -338,6 +349,14 @@ class TableModel(Model):
         from chainrule.tabular.predict import encoder_of
 
         return table_of(frame, encoder_of(self).expects())
+
+
+def _check(X: Any, y: Any, record: object, note: object) -> None:
+    """Refuse what nothing below would name in the words of the caller."""
+    check_parameters(_RULES, {"record": record, "note": note}, str)
+    if not isinstance(X, Blocks):
+        require_array(X)
+        require_readable(y, "y")
 
 
 def _tracer(course: Course, steps: Sequence[int]) -> StepTracer:

@@ -27,6 +27,7 @@ from __future__ import annotations
 __all__ = [
     "ChainruleError",
     "CheckpointError",
+    "ConstantTargetWarning",
     "DataError",
     "DivergenceError",
     "FileFormatError",
@@ -148,3 +149,7 @@ class MissingExtraError(ChainruleError, ImportError):
 
 class ReferenceEngineWarning(UserWarning):
     """A network runs on the reference engine, which is right but slow. The message says why."""
+
+
+class ConstantTargetWarning(UserWarning):
+    """Every row has the same target, so a network can learn nothing but that number."""

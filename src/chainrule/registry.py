@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, TypeGuard, TypeVar, cast
 
 import numpy as np
 
@@ -172,8 +172,10 @@ class Registry(Generic[RecordT]):
             return self._build(self[name], {**fields, **parameters})
         raise InvalidParameterError(
             f"this is not {_article(self.kind)} {self.kind}",
-            expected=f"a name ({', '.join(self.names())}) or a {self.base.__name__}",
+            expected=f"a name ({', '.join(self.names())})"
+            f" or {_article(self.base.__name__.lower())} {self.base.__name__}",
             got=shown(spec),
+            do=f"call it: {spec.__name__}(...)" if _makes(spec, self.base) else "",
         )
 
     def _build(self, cls: type[RecordT], parameters: Mapping[str, Any]) -> RecordT:
@@ -204,6 +206,11 @@ class Registry(Generic[RecordT]):
     def any_of(self) -> Rule:
         """Return the rule "a name of this registry, or an instance"."""
         return _Member(self)
+
+
+def _makes(spec: object, base: type) -> TypeGuard[type[Any]]:
+    """Say whether a member's class was handed in, in the place of a member."""
+    return isinstance(spec, type) and issubclass(spec, base)
 
 
 @dataclasses.dataclass(frozen=True)

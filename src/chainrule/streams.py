@@ -12,25 +12,33 @@ b) The key is a hash of (seed, purpose), the counter is (block, epoch, position)
 c) `epoch` and `position` are coordinates of the *stream*; `start` is the offset of the first word
    within it. Dropout uses (layer, epoch) as the stream and (row in the epoch) x (row width) as the
    start, so a mask depends neither on the batch size nor on the number of threads.
+d) Runs that differ in settings alone draw the same orders and first weights. What has been drawn
+   may be kept for them (`SharedDraws`): a number is a function of its place, so nothing changes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.frozen import frozen
 
-__all__ = ["Stream", "philox4x32"]
+__all__ = ["SharedDraws", "Stream", "philox4x32"]
 
 _ROUNDS = 10
 _MULTIPLIERS = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 _LOW = np.uint64(0xFFFFFFFF)
 _SHIFT = np.uint64(32)
+_KEPT_BYTES = 1 << 24
 
 
 def philox4x32(counter: NDArray[np.uint64], key: tuple[int, int]) -> NDArray[np.uint32]:
@@ -123,8 +131,10 @@ class Stream:
     ) -> NDArray[np.float64]:
         """Return numbers in [low, high), float64 with 53 random bits."""
         count = math.prod(shape) if isinstance(shape, tuple) else shape
-        fraction = (self.bits64(count) >> np.uint64(11)).astype(np.float64) * 2.0**-53
-        return (low + (high - low) * fraction).reshape(shape)
+        return (low + (high - low) * _kept(self, "uniform", count, self._fraction)).reshape(shape)
+
+    def _fraction(self, count: int) -> NDArray[np.float64]:
+        return (self.bits64(count) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
     def normal(self, shape: int | tuple[int, ...]) -> NDArray[np.float64]:
         """Return standard normal numbers (Box-Muller), float64."""
@@ -138,6 +148,9 @@ class Stream:
 
     def permutation(self, count: int) -> NDArray[np.int64]:
         """Return 0 .. count - 1 in random order (a stable sort of random keys)."""
+        return _kept(self, "permutation", count, self._sorted)
+
+    def _sorted(self, count: int) -> NDArray[np.int64]:
         return np.argsort(self.bits64(count), kind="stable")
 
     def keep(self, shape: tuple[int, ...], rate: float, start: int = 0) -> NDArray[np.bool_]:
@@ -147,3 +160,69 @@ class Stream:
         """
         threshold = round(rate * 2.0**32)
         return (self.bits(math.prod(shape), start) >= np.uint64(threshold)).reshape(shape)
+
+
+class SharedDraws:
+    """What has been drawn, kept for the runs that will draw it again; for several threads.
+
+    Parameters
+    ----------
+    limit : int
+        The most bytes. When they are used up, draws of other seeds are forgotten first; what
+        does not fit then is drawn anew each time.
+
+    Example
+    -------
+    >>> from chainrule.streams import SharedDraws, Stream
+    >>> with SharedDraws().used():
+    ...     first, second = (Stream(0, "shuffle").permutation(5) for _ in range(2))
+    >>> first is second, first.flags.writeable
+    (True, False)
+    """
+
+    def __init__(self, limit: int = _KEPT_BYTES) -> None:
+        self.limit = limit
+        self.size = 0
+        self._kept: dict[tuple[Stream, str, int], NDArray[Any]] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def used(self) -> Generator[None, None, None]:
+        """Keep what this thread draws in a `with` block, and take from what is kept."""
+        token = _SHARED.set(self)
+        try:
+            yield
+        finally:
+            _SHARED.reset(token)
+
+    def take(
+        self, stream: Stream, what: str, count: int, draw: Callable[[int], NDArray[Any]]
+    ) -> NDArray[Any]:
+        """Return a draw that is kept, or make it and keep it; nobody may write to it."""
+        key = (stream, what, count)
+        found = self._kept.get(key)
+        if found is None:
+            found = draw(count)
+            found.setflags(write=False)
+            self._keep(key, found)
+        return found
+
+    def _keep(self, key: tuple[Stream, str, int], drawn: NDArray[Any]) -> None:
+        with self._lock:
+            if self.size + drawn.nbytes > self.limit:
+                seed = key[0].seed
+                self._kept = {old: kept for old, kept in self._kept.items() if old[0].seed == seed}
+                self.size = sum(kept.nbytes for kept in self._kept.values())
+            if self.size + drawn.nbytes <= self.limit and key not in self._kept:
+                self._kept[key] = drawn
+                self.size += drawn.nbytes
+
+
+_SHARED: ContextVar[SharedDraws | None] = ContextVar("draws that runs share", default=None)
+
+
+def _kept(
+    stream: Stream, what: str, count: int, draw: Callable[[int], NDArray[Any]]
+) -> NDArray[Any]:
+    shared = _SHARED.get()
+    return draw(count) if shared is None else shared.take(stream, what, count, draw)

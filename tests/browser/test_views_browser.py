@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+import chainrule as cr
+from chainrule import nn
 from chainrule.glass.trace import Trace
 from chainrule.glass.views import html
 from chainrule.glass.views.numbers import element, number, shown
@@ -267,3 +269,32 @@ def test_print_leaves_out_what_needs_a_hand(browser: Chromium, tmp_path: Path) -
     pdf = tmp_path / "page.pdf"
     browser.pdf(pdf)
     assert pdf.read_bytes().startswith(b"%PDF")
+
+
+CELLS = """[...document.querySelectorAll('article')].map((card) =>
+  [...card.querySelectorAll('table.numbers')].map((table) =>
+    [...table.querySelectorAll('td')].map((cell) => [cell.textContent, cell.className])))"""
+
+
+HEADS = "[...document.querySelectorAll('table th, .slice')].map((h) => h.textContent)"
+
+
+def test_the_script_draws_the_tables_that_python_would_write(
+    browser: Chromium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page of many numbers: its cells, texts and tints are those of the page with text."""
+    network = nn.Sequential(nn.TransformerBlock(2, causal=True), nn.Flatten(), nn.Dense(3))
+    X = np.random.default_rng(0).normal(size=(5, 6, 8))
+    trace = cr.trace(network, X, [0, 1, 2, 1, 0], loss="softmax_cross_entropy")
+    show(browser, trace, tmp_path)
+    drawn = browser.run(CELLS)
+    heads = browser.run(HEADS)
+    place = trace.names.index("attention_1_heads.A")
+    browser.point(cell(place, 0, 0), click=True)
+    hold(browser.run(READ), trace)
+    assert browser.faults() == []
+    monkeypatch.setattr("chainrule.glass.views.html._AS_TEXT", 10**9)
+    show(browser, trace, tmp_path)
+    assert browser.run(CELLS) == drawn
+    assert browser.run(HEADS) == heads
+    assert sum(len(table) for card in drawn for table in card) > 15_000

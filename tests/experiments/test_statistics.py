@@ -125,6 +125,34 @@ def test_lost_runs_are_left_out_of_a_pair_and_named() -> None:
     assert "diverged" not in found.conclusion().lower()  # these have no score for another reason
 
 
+def test_a_setting_that_lost_all_its_runs_is_said_to_have_no_score() -> None:
+    found = compared(made({"a": [0.8, 0.81, 0.8], "b": [math.nan] * 3})).conclusion()
+    assert "a has the best mean accuracy, 0.8033." in found
+    assert "Without any score: b." in found
+    assert "difference" not in found
+
+
+def test_a_better_setting_that_lost_a_run_is_said_to_be_better_without_it() -> None:
+    found = compared(made({"a": [0.8, 0.81, 0.8, 0.79], "b": [0.95, 0.96, 0.95, math.nan]}))
+    assert found.table()[0].setting == "a"
+    assert "the best mean accuracy of the settings that lost no run, 0.8." in found.conclusion()
+    assert "Where these did not lose their runs they are better: b." in found.conclusion()
+    assert "not shown" not in found.conclusion()
+    assert "runs lost: 1 and 0" in str(found)
+
+
+def test_too_few_common_splits_are_said_to_be_too_few() -> None:
+    nan = math.nan
+    found = compared(made({"a": [0.8, 0.9, 0.7], "b": [0.5, nan, nan], "c": [0.8, 0.9, 0.6]}))
+    assert "Too few splits are scored on both sides to tell it from b." in found.conclusion()
+    assert "A difference from c is not shown" in found.conclusion()
+
+
+def test_no_score_at_all_is_said() -> None:
+    found = compared(made({"a": [math.nan] * 2, "b": [math.nan] * 2})).conclusion()
+    assert found == "No run has a score."
+
+
 def test_one_setting_cannot_be_compared() -> None:
     with pytest.raises(ChainruleError, match="cannot be compared"):
         compared(made({"a": [0.8]}))

@@ -32,14 +32,6 @@ def test_errors_say_what_to_do() -> None:
     step = cr.trace(network, [[1.0]], [1.0], loss="mse")
     with pytest.raises(UnknownNameError, match="did you mean"):
         step["dense_1.dw"]
-    with pytest.raises(UsageError, match="columns"):
-        cr.trace(
-            nn.Sequential(nn.Dense(2), nn.Flatten(), nn.Dense(1)),
-            np.ones((2, 3, 4)),
-            [1.0, 2.0],
-            loss="mse",
-            convention="columns",
-        )
 
 
 def test_labels_that_would_share_a_name_are_refused() -> None:

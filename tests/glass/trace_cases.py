@@ -24,7 +24,7 @@ from chainrule.nn.layer import LAYERS, Layer, build_graph
 from chainrule.plan import Plan, make_plan
 from chainrule.streams import Stream
 
-__all__ = ["ALL", "Case", "flat", "traces"]
+__all__ = ["ALL", "Case", "columns", "flat", "traces"]
 
 Case = tuple[str, Plan, Rows, Buffers, Clock]
 N, K = 4, 2
@@ -80,7 +80,7 @@ def _moment(plan: Plan, layer: Layer, shape: tuple[int, ...], number: int) -> An
 
 
 def flat(plan: Plan) -> bool:
-    """Say whether a plan knows tables only, which may have samples as columns."""
+    """Say whether a plan knows tables only."""
     try:
         return all(
             len(shape) < 3
@@ -93,11 +93,16 @@ def flat(plan: Plan) -> bool:
 ALL = list(_cases())
 
 
+def columns(number: int) -> bool:
+    """Say whether a case is traced with samples as columns."""
+    return number % 2 == 1
+
+
 @lru_cache(maxsize=1)
 def traces() -> list[Trace]:
     """Return one trace of each case, by turns with samples as rows and as columns."""
     found = []
     for number, (_, plan, rows, buffers, clock) in enumerate(ALL):
-        convention = "columns" if flat(plan) and number % 2 == 1 else "rows"
+        convention = "columns" if columns(number) else "rows"
         found.append(trace_step(plan, rows, buffers, clock, convention=convention))
     return found

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
+import re
 from functools import reduce
 from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
 
-from chainrule.glass.views.payload import GAP
+from chainrule.glass.views.payload import FACTOR, GAP
 
 
 class Page(HTMLParser):
@@ -54,11 +56,16 @@ def real(value: Any) -> float:
     return float(value)
 
 
-def filled(document: dict[str, Any], packed: list[Any]) -> str:
-    form, *words = packed
-    parts = document["forms"][form].split(GAP)
-    assert len(parts) == len(words) + 1
-    return parts[0] + "".join(word + part for word, part in zip(words, parts[1:], strict=True))
+def filled(document: dict[str, Any], packed: Any, factors: Any = ()) -> str:
+    form, *words = packed if isinstance(packed, list) else [packed]
+    digits = document["digits"]
+
+    def one(gap: re.Match[str]) -> str:
+        return words.pop(0) if gap[0] == GAP else f"{factors[ord(gap[1]) - 0x100][1]:.{digits}g}"
+
+    text = re.sub(f"{GAP}|{FACTOR}(.)", one, document["forms"][form])
+    assert words == []
+    return text
 
 
 def path_of(record: dict[str, Any], position: int) -> str:
@@ -68,25 +75,46 @@ def path_of(record: dict[str, Any], position: int) -> str:
     return f"{record['name']}[{', '.join(str(int(k)) for k in index)}]"
 
 
-def value_of(record: dict[str, Any], position: int) -> float:
-    values = record["values"]
-    return real(values[position] if isinstance(values, list) else values[str(position)])
+def held(document: dict[str, Any], place: int) -> dict[int, float]:
+    """Return the numbers of a record that the page holds, by position."""
+    record = document["records"][place]
+    count = math.prod(record["shape"])
+    runs = record.get("runs", [0, count])
+    every = [
+        first + k for first, size in zip(runs[::2], runs[1::2], strict=True) for k in range(size)
+    ]
+    stored = np.frombuffer(base64.urlsafe_b64decode(document["numbers"]), "<f8")
+    part = stored[record["at"] : record["at"] + len(every)]
+    return dict(zip(every, map(float, part), strict=True))
+
+
+_HELD: dict[tuple[str, int], dict[int, float]] = {}
+
+
+def numbers(document: dict[str, Any], place: int) -> dict[int, float]:
+    """Return `held`, kept for the next call with the same page."""
+    key = (document["numbers"], place)
+    if key not in _HELD:
+        _HELD[key] = held(document, place)
+    return _HELD[key]
 
 
 def explained(document: dict[str, Any], place: int, position: int) -> dict[str, Any]:
     """Return the sum behind an entry: text, factors and product of each term, and the total."""
-    maths, packed, total, left_out = document["records"][place]["sums"][str(position)]
+    found = document["records"][place]["sums"][str(position)]
+    packed, total, left_out, maths = [*found, *(None, 0, 0)[len(found) - 1 :]]
     terms = []
-    for text, pairs, product, *missing in packed:
+    for term in packed:
+        text, pairs, product, missing = [*term, *(None, 0)[len(term) - 2 :]]
         factors = []
         for where, what in zip(pairs[::2], pairs[1::2], strict=True):
             if isinstance(where, str):
                 factors.append((where, real(what)))
             else:
                 record = document["records"][where]
-                factors.append((path_of(record, what), value_of(record, what)))
+                factors.append((path_of(record, what), numbers(document, where)[what]))
         made = math.prod(v for _, v in factors) if product is None else real(product)
-        words = filled(document, text)
+        words = filled(document, text, factors)
         terms.append({"text": words, "factors": factors, "product": made, "missing": missing})
     added = reduce(lambda one, two: one + two, (term["product"] for term in terms), 0.0)
     return {

@@ -64,6 +64,15 @@ def test_long_hand_agrees_with_fused(loss: Loss) -> None:
 
 
 @pytest.mark.parametrize("loss", every(LOSSES))
+@pytest.mark.parametrize("size", [2.0, 1e4])
+def test_what_is_scored_together_has_the_bits_of_each(loss: Loss, size: float) -> None:
+    raw, Y = sample(loss, size)
+    value, P = loss.scored(raw, Y)
+    assert np.array_equal(value, loss.value(raw, Y), equal_nan=True)
+    assert np.array_equal(P, loss.predict(raw), equal_nan=True)
+
+
+@pytest.mark.parametrize("loss", every(LOSSES))
 def test_prediction_gradient_is_a_derivative(loss: Loss) -> None:
     raw, Y = sample(loss, size=1.0)
     P = loss.predict(raw)

@@ -9,7 +9,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn
-from chainrule.errors import ShapeError, TargetError
+from chainrule.errors import ConstantTargetWarning, ShapeError, TargetError
 from chainrule.maths.loss import LOSSES
 from tests.training.runs import labels, numbers, regress, small
 
@@ -108,8 +108,33 @@ def test_other_labels_in_validation(y: Any, message: str) -> None:
 @pytest.mark.parametrize("loss", ["softmax_cross_entropy", "binary_cross_entropy"])
 @pytest.mark.parametrize("label", ["only", 1, True, 0])
 def test_one_class_is_nothing_to_learn(label: Any, loss: str) -> None:
-    with pytest.raises(TargetError, match="one class only"):
+    with pytest.raises(TargetError, match="constant: it has one class only") as caught:
         classify([label] * 40, loss)
+    assert caught.value.got.endswith("in every row")
+
+
+CONSTANTS = (np.full(40, 3.7), np.zeros(40, int), [2] * 40, np.full((40, 1), 1e-30))
+
+
+@pytest.mark.parametrize("y", [*CONSTANTS, np.tile([1.0, -2.0], (40, 1))], ids=str)
+def test_a_quantity_that_is_constant_is_learned_with_a_warning(y: Any) -> None:
+    X, _ = labels()
+    net = nn.Sequential(nn.Dense(np.size(y) // 40))
+    with pytest.warns(ConstantTargetWarning, match="constant: .* in every row") as said:
+        run = cr.train(net, X[:40], y, loss="squared_error", epochs=2)
+    assert said[0].filename == __file__
+    assert len(run.history) == 2
+
+
+def test_what_is_not_constant_is_not_warned_of() -> None:
+    X, _ = labels()
+    net = nn.Sequential(nn.Dense(1))
+    same = np.full(40, 3.7)
+    for place in (0, 20, 39):
+        y = same.copy()
+        y[place] += 1e-9
+        cr.train(net, X[:40], y, loss="squared_error", epochs=1)
+    cr.train(net, X[:1], same[:1], loss="squared_error", epochs=1)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 else:  # older versions of click know no type arguments
     _TextsType = _SizeType = click.ParamType
 
-__all__ = ["Augments", "Size", "augmentations_of"]
+__all__ = ["Augments", "Size", "augmentations_of", "size_option"]
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 
 class Augments(_TextsType):
@@ -60,6 +63,16 @@ class Size(_SizeType):
         if len(words) != 2 or len(sides) != 2 or not all(1 <= side <= 4096 for side in sides):
             self.fail(f"{value!r} is no size such as 28x28, each side from 1 to 4096", param, ctx)
         return sides[0], sides[1]
+
+
+def size_option(command: CommandT) -> CommandT:
+    """Add `--image-size`."""
+    return click.option(
+        "--image-size",
+        type=Size(),
+        metavar="WxH",
+        help="Make picture files this large.  [default: as they are]",
+    )(command)
 
 
 def _parsed(text: str) -> Augmentation | None:

@@ -36,7 +36,7 @@ _MOST_PAIRS = 15
 
 class _Compare(InSections):
     sections: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "Table": SECTIONS["Table"],
+        "Table, or pictures": SECTIONS["Table, or pictures"],
         "What is the same for all settings": tuple(VALUES),
         "Runs": ("settings", *SECTIONS["Runs"]),
         "Files": SECTIONS["Files"],
@@ -48,10 +48,11 @@ class _Compare(InSections):
     "compare",
     cls=_Compare,
     help=VERBS["compare"],
-    epilog="DATA may also be the folder of a sweep: its runs are compared, and none is made.",
+    epilog="DATA is a table file, or pictures as for train. It may also be the folder of a sweep: "
+    "its runs are compared, and none is made.",
 )
 @click.argument("data", type=PATH)
-@click.option("--target", metavar="COLUMN", help="The column to predict.")
+@click.option("--target", metavar="COLUMN", help="The column to predict; needed for a table.")
 @click.option(
     "--setting",
     "settings",
@@ -72,11 +73,12 @@ def command(ctx: click.Context, out: Path, force: bool, as_json: bool, **params:
     from chainrule.cli import sweeping
     from chainrule.cli.screen import Screen
     from chainrule.experiments.comparison import compared
+    from chainrule.images import is_image_source
 
     screen, again = Screen(as_json), command_again(ctx)
     path: Path = params["data"]
     ledger = path / sweeping.LEDGER if path.is_dir() else path
-    if params["target"] is None:
+    if params["target"] is None and not (params["settings"] and is_image_source(path)):
         screen.title(str(path))
         _show(screen, compared(_of_ledger(ledger, params["settings"])), as_json)
         return
@@ -108,7 +110,8 @@ def _of_ledger(ledger: Path, settings: tuple[str, ...]) -> Sweep:
         raise UsageError(
             "the column to predict is not named",
             where="--target",
-            do="pass --target COLUMN; or, to compare the runs of a sweep, pass its folder alone",
+            do="pass --target COLUMN (pictures need none, but two of --setting); or, to compare "
+            "the runs of a sweep, pass its folder alone",
         )
     return load_sweep(ledger)
 

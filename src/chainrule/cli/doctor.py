@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -67,13 +66,12 @@ def _require_recording(model: Model, path: Path) -> None:
     )
 
 
-def _watched(model: Model, path: Path, data: Path, screen: Screen) -> tuple[Recording, bool]:
+def _watched(model: Model, path: Path, data: Path, screen: Screen) -> tuple[Recording | None, bool]:
     """Train again as the model's record says; return the recording, and if the weights agree."""
+    from chainrule.cli.diagnosis import fit_watched, names_of, recording_of
     from chainrule.cli.evaluation import settings_in
-    from chainrule.cli.pipeline import Checkpoints, fit, prepare
-    from chainrule.cli.progress import TrainingProgress
-    from chainrule.errors import DivergenceError, UsageError
-    from chainrule.tabular import read_table
+    from chainrule.cli.learnable import learnable
+    from chainrule.errors import UsageError
 
     settings = settings_in(model.record, str(path))
     if settings is None:
@@ -82,24 +80,33 @@ def _watched(model: Model, path: Path, data: Path, screen: Screen) -> tuple[Reco
             where=str(path),
             do="train with cr.train(..., record=True), and pass the model alone",
         )
-    prepared = prepare(read_table(data, dialect=settings.dialect()), settings)
-    try:
-        with TrainingProgress(screen, prepared.metrics[0]) as listener:
-            run = fit(prepared, settings, listener, Checkpoints(), record=True)
-    except DivergenceError as error:
-        recording: Any = error.recording
-        return _named(recording, prepared.encoder.features), False
-    recording = run.recording
-    assert recording is not None
-    same = run.model.weights.tobytes() == model.weights.tobytes()
-    return _named(recording, prepared.encoder.features), same
+    _require_like(settings.target, data)
+    prepared = learnable(data, settings)
+    recording, run = recording_of(
+        lambda: fit_watched(prepared, settings, screen), names_of(prepared)
+    )
+    same = run is not None and run.model.weights.tobytes() == model.weights.tobytes()
+    return recording, same
 
 
-def _named(recording: Recording, names: tuple[str, ...]) -> Recording:
-    return replace(recording, facts={**recording.facts, "names": list(names)})
+def _require_like(target: str, data: Path) -> None:
+    """Refuse a table for a model of pictures, which has no target column, and the reverse."""
+    from chainrule.errors import UsageError
+    from chainrule.images import is_image_source
+
+    pictures = is_image_source(data)
+    if pictures != (not target):
+        known, found = ("a table", "pictures") if pictures else ("pictures", "a table")
+        raise UsageError(
+            "the data are of another kind than those of the training",
+            where=str(data),
+            expected=known,
+            got=found,
+        )
 
 
 def _show(screen: Screen, diagnosis: Diagnosis, path: Path, same: bool | None) -> None:
+    from chainrule.cli.diagnosis import show_diagnosis
     from chainrule.cli.words import count
 
     found = count(len(diagnosis.verdicts), "verdict")
@@ -108,21 +115,7 @@ def _show(screen: Screen, diagnosis: Diagnosis, path: Path, same: bool | None) -
         screen.note("the training was done again, to the same weights")
     if same is False:
         screen.note("the training was done again; its weights are not the model's")
-    titles = {verdict.fault: verdict.title for verdict in diagnosis.verdicts}
-    for number, verdict in enumerate(diagnosis.verdicts, start=1):
-        screen.gap()
-        place = f"  {verdict.layer}" if verdict.layer else ""
-        screen.line(f"{number}. ", (verdict.title, "title"), place)
-        facts = {f"evidence {place}": text for place, text in enumerate(verdict.evidence, start=1)}
-        if len(facts) == 1:
-            facts = {"evidence": verdict.evidence[0]}
-        facts["confidence"] = f"{verdict.confidence:.0%}"
-        if verdict.because:
-            facts["follows from"] = titles[verdict.because]
-        screen.facts({**facts, "do": verdict.remedy, "code": verdict.code})
-    screen.gap()
-    for sentence in diagnosis.unseen:
-        screen.note(f"not looked at: {sentence}")
+    show_diagnosis(screen, diagnosis)
     if diagnosis.healthy:
         screen.done("no fault found")
     screen.gap()

@@ -22,7 +22,8 @@ from chainrule.storage import Model
 from chainrule.storage.document import plain
 from chainrule.tabular import Encoder, Table, read_table
 from chainrule.tabular.dialect import AS_FOUND, Dialect
-from chainrule.tabular.predict import encoder_of
+from chainrule.tabular.predict import as_in_training, encoder_of, unlike_training
+from chainrule.tabular.table import Kind
 from chainrule.tabular.target import drop_missing_target, require_target
 
 __all__ = ["Evaluation", "evaluate", "findings_again", "settings_in"]
@@ -147,7 +148,9 @@ def evaluate(path: Path, data: Path, drop: bool, dialect: Dialect = AS_FOUND) ->
     model = load_model(path)
     encoder = encoder_of(model)
     target = encoder.target
-    table = read_table(data, {**encoder.expects(), target.name: target.kind}, dialect)
+    kinds: dict[str, Kind] = {**encoder.expects(), target.name: target.kind}
+    dialect = as_in_training(model.record, kinds, dialect)
+    table = read_table(data, kinds, dialect)
     whole = table.rows
     table = drop_missing_target(table, target.name) if drop else table
     require_target(table, target.name)
@@ -158,7 +161,8 @@ def evaluate(path: Path, data: Path, drop: bool, dialect: Dialect = AS_FOUND) ->
     if guess is None:
         name += " of these rows"
     scores = Scores(len(judged), scored(judged.P, judged, names), scored(P, judged, names), name)
-    notes = [*table.notes, *encoder.surprises(table)]
+    told = unlike_training(table.reading, dialect)
+    notes = [*table.notes, *told, *encoder.surprises(table)]
     if table.rows < whole:
         notes.append(f"{count(whole - table.rows, 'row')} without a target left out")
     if Path(data).name == model.record.get("table"):

@@ -14,6 +14,7 @@ from chainrule.files import require_writable
 
 __all__ = [
     "PAGES",
+    "STANDARD_INPUT",
     "Job",
     "Outputs",
     "beside",
@@ -172,7 +173,7 @@ def job_of(params: Mapping[str, Any], resume: Path | None = None) -> Job:
         resume,
     )
     data: Path = params["data"]
-    title = "standard input" if str(data) == STANDARD_INPUT else data.name
+    title = "standard input" if str(data) == STANDARD_INPUT else data.name or data.resolve().name
     return Job(data, settings_of(params), outputs, title)
 
 
@@ -204,7 +205,7 @@ def require_fitting(params: Mapping[str, Any]) -> bool:
 
 def _no_target(params: Mapping[str, Any]) -> UsageError:
     """Return the error for a table whose target is not named, with the columns to choose from."""
-    error = UsageError("missing option '--target'", do="see: chainrule train --help")
+    error = UsageError("missing option '--target'", do="name the column to predict")
     data: Path = params["data"]
     # A table of any length is read wholly for its names, so a long one goes without them.
     if str(data) != STANDARD_INPUT and data.is_file() and data.stat().st_size <= _QUICKLY_READ:

@@ -9,12 +9,15 @@ from __future__ import annotations
 import shlex
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from chainrule.api import Run, train
+from chainrule.cli.augment import augmentations_of
+from chainrule.cli.diagnosis import explain
 from chainrule.cli.job import STANDARD_INPUT, Job
 from chainrule.cli.judge import SCORES, Judgement, Scores, guessed
 from chainrule.cli.larger_words import column_rows, facts, summary
@@ -39,6 +42,8 @@ __all__ = ["run_larger"]
 
 _TOLD_SECONDS = 10.0
 """Least time between two lines about how far the reading is."""
+_WATCHED_ROWS, _WATCHED_SECONDS = 20_000, 30.0
+"""Of a training that is done again to find out why it diverged."""
 
 
 def run_larger(job: Job, screen: Screen, as_json: bool, note: dict[str, Any]) -> None:
@@ -163,7 +168,7 @@ def _trained(
     classes = table.encoder.target.classes
     targets = len(classes) if classes and not loss.link.elementwise else 1
     held = bool(blocks.rows["validation"])
-    metric = SCORES[loss.task][0]
+    metric, began = SCORES[loss.task][0], time.monotonic()
     job.clear_checkpoint()
     try:
         with TrainingProgress(screen, metric) as listener:
@@ -185,13 +190,39 @@ def _trained(
                 checkpoint_every=outputs.every,
                 resume=outputs.resume,
                 note=note,
+                augment=augmentations_of(settings.augment, None),
             )
         _require_learned(run)
-    except DivergenceError:
+    except DivergenceError as error:
         if not outputs.keep:
             outputs.checkpoint.unlink(missing_ok=True)
+        spent, again = time.monotonic() - began, partial(_watched, table, settings, loss)
+        explain(error, spent, screen, again, table.encoder.features, "the first rows")
         raise
     return run
+
+
+def _watched(table: StreamedTable, settings: Settings, loss: Loss) -> Run:
+    """Train on rows that fit into memory, and watch."""
+    blocks, classes = table.blocks, table.encoder.target.classes
+    rows = blocks.part("training", blocks.targets(loss))
+    targets = len(classes) if classes and not loss.link.elementwise else 1
+    part = next(rows.parts(_WATCHED_ROWS))
+    return train(
+        network(settings, loss.raw_width(targets)),
+        part.X,
+        part.Y,
+        loss=loss,
+        optimizer=optimizer_of(settings),
+        schedule=settings.schedule,
+        batch_size=_batch(table, settings),
+        epochs=settings.epochs,
+        stopping=Stopping(max_seconds=_WATCHED_SECONDS),
+        seed=settings.seed,
+        dtype=settings.dtype,
+        record=True,
+        augment=augmentations_of(settings.augment, None),
+    )
 
 
 def _require_learned(run: Run) -> None:
@@ -245,6 +276,7 @@ def _with_record(
     record = {
         **run.model.record,
         "table": Path(table.source).name,
+        "reading": None if table.reading is None else table.reading.document(),
         "split": {**table.blocks.rows, "without_target": table.dropped},
         "settings": asdict(settings),
         "guess": _guess(table),

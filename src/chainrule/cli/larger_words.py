@@ -11,6 +11,7 @@ from chainrule.api import Run
 from chainrule.cli.job import Job
 from chainrule.cli.judge import Scores
 from chainrule.cli.pipeline import Settings, optimizer_of
+from chainrule.cli.understood import augmented_fact
 from chainrule.cli.words import amount, bytes_text, count
 from chainrule.maths.loss import Loss
 from chainrule.storage import Model
@@ -76,6 +77,7 @@ def facts(table: StreamedTable, settings: Settings, loss: Loss, batch: int) -> d
         "network": ", ".join([features, *hidden, str(loss.raw_width(outputs))]),
         "training": f"{optimizer.name}, learning rate {optimizer.learning_rate:g}, batches of "
         f"{batch}, at most {count(settings.epochs, 'epoch')}, loss {loss.name}",
+        **augmented_fact(settings),
     }
 
 

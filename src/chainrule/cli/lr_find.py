@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from chainrule.cli.augment import size_option
 from chainrule.cli.group import VERBS
 from chainrule.cli.options import (
     PATH,
@@ -17,7 +18,9 @@ from chainrule.cli.options import (
     debug_option,
     dialect_options,
     force_option,
+    ignore_option,
     json_option,
+    listed,
 )
 
 __all__ = ["command"]
@@ -28,8 +31,9 @@ _OUT = "Where the picture goes, .svg or .png.  [default: lr-find.svg, and none w
 
 @click.command("lr-find", help=VERBS["lr-find"])
 @click.argument("data", type=PATH)
-@click.option("--target", required=True, metavar="COLUMN", help="The column to predict.")
+@click.option("--target", metavar="COLUMN", help="The column to predict; needed for a table.")
 @click.option("--task", type=click.Choice(["regression", "classification"]))
+@ignore_option
 @click.option("--drop-missing-target", is_flag=True, help="Leave out rows without a target.")
 @click.option("--hidden", type=Widths(), default="64,32", show_default=True)
 @click.option("--activation", type=Member("activation"), default="relu", show_default=True)
@@ -44,12 +48,13 @@ _OUT = "Where the picture goes, .svg or .png.  [default: lr-find.svg, and none w
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the first ramp.")
 @click.option("--out", type=PATH, metavar="FILE", help=_OUT)
 @dialect_options
+@size_option
 @force_option
 @json_option
 @debug_option
 def command(data: Path, out: Path | None, force: bool, as_json: bool, **options: Any) -> None:
     """Raise the rate until the loss breaks out, draw that, and suggest a rate."""
-    from chainrule.cli.job import require_ending, require_outputs
+    from chainrule.cli.job import require_ending, require_fitting, require_outputs
     from chainrule.cli.screen import Screen
 
     require_ending("--out", out, (".svg", ".png"))
@@ -58,8 +63,9 @@ def command(data: Path, out: Path | None, force: bool, as_json: bool, **options:
     if out is not None and not out.suffix:
         out = out.with_suffix(".svg")
     require_outputs({"DATA": data}, {"--out": out}, force)
+    require_fitting({"data": data, **options})
     screen = Screen(as_json)
-    screen.title("learning rate", data.name)
+    screen.title("learning rate", data.name or data.resolve().name)
     found, batch = _found(data, options)
     curve = screen.curve([float(value) for value in found.smoothed])
     facts = {
@@ -69,10 +75,7 @@ def command(data: Path, out: Path | None, force: bool, as_json: bool, **options:
     }
     screen.facts(facts)
     screen.gap()
-    again = f"chainrule train {quote(str(data))} --target {quote(options['target'])}"
-    if options["optimizer"] != "adam":
-        again += f" --optimizer {options['optimizer']}"
-    screen.command("train", f"{again} --learning-rate {found.suggestion:.2g}")
+    screen.command("train", _again(data, options, found.suggestion))
     screen.gap()
     if out is not None:
         found.picture().save(out, overwrite=force)
@@ -83,18 +86,34 @@ def command(data: Path, out: Path | None, force: bool, as_json: bool, **options:
         )
 
 
+def _again(data: Path, options: dict[str, Any], rate: float) -> str:
+    """Return the command that trains with the rate."""
+    size = options["image_size"]
+    stated = {
+        "target": options["target"],
+        "ignore": listed(options["ignore"]),
+        "image-size": size and "x".join(map(str, size)),
+        "optimizer": None if options["optimizer"] == "adam" else options["optimizer"],
+        "learning-rate": f"{rate:.2g}",
+    }
+    words = [f"--{name} {quote(value)}" for name, value in stated.items() if value]
+    return " ".join(["chainrule train", quote(str(data)), *words])
+
+
 def _found(data: Path, options: dict[str, Any]) -> tuple[Any, int]:
-    from chainrule.cli.pipeline import Settings, batch_rows, network, prepare
+    from chainrule.cli.learnable import learnable
+    from chainrule.cli.pipeline import Settings, batch_of, network
     from chainrule.experiments.lr_find import lr_find
-    from chainrule.tabular import read_table
 
     ramp = {name: options[name] for name in ("low", "high", "steps", "ramps", "seed")}
-    settings = Settings(**{name: value for name, value in options.items() if name not in ramp})
-    prepared = prepare(read_table(data, dialect=settings.dialect()), settings)
-    classes, loss = prepared.encoder.target.classes, prepared.loss
+    told: dict[str, Any] = {name: options[name] for name in options if name not in ramp}
+    told["target"] = told["target"] or ""
+    settings = Settings(**told)
+    prepared = learnable(data, settings)
+    classes, loss = prepared.target.classes, prepared.loss
     targets = len(classes) if classes and not loss.link.elementwise else 1
-    X, y = prepared.part(prepared.split.training)
-    batch = batch_rows(prepared, settings)
+    X, y = prepared.training()
+    batch = batch_of(len(X), settings)
     net = network(settings, loss.raw_width(targets))
     return (
         lr_find(net, X, y, loss=loss, optimizer=settings.optimizer, batch_size=batch, **ramp),

@@ -39,15 +39,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chainrule ...
     0
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    for variable in _THREADS:
-        os.environ.setdefault(variable, "1")
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # what a poor terminal cannot show is a "?"
     before = sys.unraisablehook
-    sys.unraisablehook = functools.partial(_unraised, before)
     try:
+        sys.unraisablehook = functools.partial(_unraised, before)
+        words = list(sys.argv[1:] if arguments is None else arguments)
+        for variable in _THREADS:
+            os.environ.setdefault(variable, "1")
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")  # what a poor terminal cannot show is a "?"
         return _answered(words)
+    except KeyboardInterrupt:  # of the work, and of the telling of an error
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
     finally:
         sys.unraisablehook = before
 
@@ -61,9 +64,6 @@ def _answered(words: list[str]) -> int:
         # The reader of our output has gone (`chainrule ... | head`); Python must not complain too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
     except MemoryError:
         return _tell(ChainruleError("there is not enough memory for this"))
     except ImportError as error:
@@ -83,7 +83,14 @@ def _unraised(before: Callable[[Any], object], event: Any) -> None:
     import signal
     import threading
 
-    again = threading.Timer(0.01, signal.raise_signal, (signal.SIGINT,))
+    def interrupt() -> None:
+        main_thread = threading.main_thread().ident
+        if main_thread is None or not hasattr(signal, "pthread_kill"):  # Windows
+            signal.raise_signal(signal.SIGINT)
+        else:  # to the thread that has to hear it: it may be waiting for something
+            signal.pthread_kill(main_thread, signal.SIGINT)
+
+    again = threading.Timer(0.01, interrupt)
     again.daemon = True
     again.start()
 
@@ -106,6 +113,7 @@ _SAID_HERE = {
     "overwrite=True": "--force",
     "go on from it with resume=": "go on from it with: chainrule resume",
     "lower the learning rate first": "try a smaller --learning-rate first",
+    "lower the learning rate, by": "try a smaller --learning-rate, by",
     "drop_missing_target=True": "--drop-missing-target",
 }
 """What messages call Python's arguments, and the option that does the same."""

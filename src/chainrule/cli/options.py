@@ -19,6 +19,7 @@ __all__ = [
     "debug_option",
     "dialect_options",
     "force_option",
+    "ignore_option",
     "json_option",
     "listed",
     "registry",
@@ -55,6 +56,18 @@ def dialect_options(command: CommandT) -> CommandT:
     ):
         command = click.option(name, metavar=metavar, help=text)(command)
     return command
+
+
+def ignore_option(command: CommandT) -> CommandT:
+    """Add `--ignore`."""
+    return click.option(
+        "--ignore",
+        type=Columns(),
+        metavar="COLUMNS",
+        default="none",
+        show_default=True,
+        help="Columns that the network shall not see: id,name.",
+    )(command)
 
 
 def force_option(command: CommandT) -> CommandT:

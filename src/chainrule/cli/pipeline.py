@@ -329,6 +329,7 @@ def with_record(
     record = {
         **model.record,
         "table": Path(prepared.table.source).name,
+        "reading": None if prepared.table.reading is None else prepared.table.reading.document(),
         "split": {
             "training": len(split.training),
             "validation": len(split.validation),

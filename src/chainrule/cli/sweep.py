@@ -33,10 +33,13 @@ class _Sweep(InSections):
 
 
 @click.command(
-    "sweep", cls=_Sweep, help=VERBS["sweep"], epilog="Several values make an option an axis."
+    "sweep",
+    cls=_Sweep,
+    help=VERBS["sweep"],
+    epilog="Several values make an option an axis. DATA is a table file, or pictures as for train.",
 )
 @click.argument("data", type=PATH)
-@click.option("--target", required=True, metavar="COLUMN", help="The column to predict.")
+@click.option("--target", metavar="COLUMN", help="The column to predict; needed for a table.")
 @table_options
 @value_options
 @click.option(

@@ -16,9 +16,10 @@ from chainrule.experiments.material import Material, Part, SplitPlan
 from chainrule.experiments.splits import Scheme, fold_rows
 from chainrule.maths.loss import LOSSES, Loss
 from chainrule.tabular import Encoder, Table, split_rows
+from chainrule.tabular.table import require_ignored
 from chainrule.tabular.target import TargetCode, Task, drop_missing_target, require_target
 
-__all__ = ["SweepData", "fixed_arguments", "sweep_data"]
+__all__ = ["SweepData", "fixed_arguments", "pairs_of", "sweep_data"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class SweepData:
         That of the task, or the one that was chosen.
     batch : int
         Rows of a batch where nothing is said.
+    noun : str
+        What one row is.
     """
 
     material: Material
@@ -46,6 +49,7 @@ class SweepData:
     test_rows: int
     loss: str
     batch: int
+    noun: str = "row"
 
     @property
     def metric(self) -> str:
@@ -65,9 +69,10 @@ class SweepData:
         training, held = (self.material.count(0, part) for part in ("training", "validation"))
         way = f"{scheme.folds} folds" if scheme.folds else "one split"
         return {
-            "rows": f"{training:,} to train, {held:,} to compare by, {self.test_rows:,} to test",
+            f"{self.noun}s": f"{training:,} to train, {held:,} to compare by, "
+            f"{self.test_rows:,} to test",
             "repeats": f"{scheme.repeats}, each with {way} and a seed of its own",
-            "features": f"{self.features:,}",
+            "pixels" if self.noun == "picture" else "features": f"{self.features:,}",
         }
 
 
@@ -94,6 +99,8 @@ def sweep_data(
     if settings.drop_missing_target:
         table = drop_missing_target(table, settings.target)
     column = require_target(table, settings.target)
+    require_ignored(settings.ignore, settings.target, table.names, table.source)
+    seen = table.without(*settings.ignore)
     whole = TargetCode.fit(column, settings.task)
     chosen = [loss_of(replace(settings, loss=loss), whole) for loss in losses]
     standardise = _one_scale(chosen)
@@ -105,11 +112,11 @@ def sweep_data(
         seed=scheme.seed,
         classes=codes,
     )
-    pairs = _pairs(parts.training, settings, scheme, codes)
+    pairs = pairs_of(parts.training, settings, scheme, codes)
     arrays: dict[str, np.ndarray] = {}
     plans: list[SplitPlan] = []
     for training, validation in pairs:
-        encoder = Encoder.fit(table.take(training), settings.target, whole.task, standardise)
+        encoder = Encoder.fit(seen.take(training), settings.target, whole.task, standardise)
         found = {"training": training, "validation": validation, "test": parts.test}
         named = {
             name: _part(arrays, f"{name}_{len(plans)}", encoder, table.take(rows), settings.dtype)
@@ -147,9 +154,10 @@ def _one_scale(losses: Sequence[Loss]) -> bool:
     return all(scaled.values())
 
 
-def _pairs(
+def pairs_of(
     pool: np.ndarray, settings: Settings, scheme: Scheme, codes: np.ndarray | None
 ) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return training and validation rows of each split of the rows in `pool`."""
     own = None if codes is None else codes[pool]
     pairs: list[tuple[np.ndarray, np.ndarray]] = []
     for repeat in range(scheme.repeats):

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from chainrule.cli.options import PATH, Finite, Member, Widths, dialect_options, force_option
+from chainrule.cli.augment import Size, size_option
+from chainrule.cli.options import (
+    PATH,
+    Columns,
+    Finite,
+    Member,
+    Widths,
+    dialect_options,
+    force_option,
+    ignore_option,
+    listed,
+)
 from chainrule.cli.options import debug_option as debug_option
 from chainrule.cli.options import json_option as json_option
 
@@ -55,10 +66,13 @@ VALUES: Mapping[str, tuple[Any, str, str | None, str]] = {
     "dtype": (click.Choice(["float32", "float64"]), "NAMES", "float32", "Precision."),
 }
 """The options that an axis can be made of: type of one value, metavar, default, help."""
-_TABLE = ("target", "task", "drop_missing_target", "test_share", "delimiter", "encoding", "decimal")
+_TABLE = (
+    *("target", "task", "ignore", "drop_missing_target", "test_share"),
+    *("delimiter", "encoding", "decimal", "image_size"),
+)
 _RUNS = ("repeats", "folds", "validation_share", "score", "workers", "seed", "record")
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "Table": _TABLE,
+    "Table, or pictures": _TABLE,
     "Axes (one value, or several: 16,32,64  16:256:2x  1:5  1e-4:1e-1:log)": (*VALUES, "others"),
     "Search": ("method", "runs", "eta", "first_epochs"),
     "Runs": _RUNS,
@@ -135,12 +149,13 @@ def table_options(command: CommandT) -> CommandT:
             type=click.Choice(["regression", "classification"]),
             help="Read the target as a quantity or as classes.  [default: by its values]",
         ),
+        ignore_option,
         click.option(
             "--drop-missing-target", is_flag=True, help="Leave out rows without a target."
         ),
         _shown("--test-share", SHARE, "SHARE", "Rows that no setting is chosen by.", 0.2),
     ]
-    for option in reversed([*options, dialect_options]):
+    for option in reversed([*options, dialect_options, size_option]):
         command = option(command)
     return command
 
@@ -239,6 +254,10 @@ def _option(param: click.Parameter, value: Any) -> list[str]:
     name = max(param.opts, key=len)
     if isinstance(param, click.Option) and param.is_flag:
         return [name] if value else []
+    if isinstance(param.type, Columns):
+        return [name, listed(value) or "none"]
+    if isinstance(param.type, Size):
+        return [name, "x".join(map(str, value))]
     values: Sequence[Any] = value if isinstance(value, tuple) else (value,)
     found: list[str] = []
     for one in values:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chainrule.cli.job import STANDARD_INPUT, require_fitting
 from chainrule.cli.pipeline import Settings
 from chainrule.cli.screen import Screen
 from chainrule.cli.sweep_data import SweepData, fixed_arguments, sweep_data
@@ -129,6 +130,7 @@ def task_of(
     ChainruleError
         The table, the target or an option cannot be used.
     """
+    pictures = require_fitting(params)
     folds, share = params["folds"], params["validation_share"]
     scheme = Scheme(params["repeats"], params["seed"], None if folds else share, folds)
     fixed = {name: _one(params[name]) for name in VALUES if name not in axes}
@@ -136,19 +138,8 @@ def task_of(
     losses = [setting.get("loss") for setting in named if "loss" in setting or setting is fixed]
     losses = list(axes["loss"]) if "loss" in axes else losses
     types = [*axes.get("dtype", ()), *(setting.get("dtype") for setting in named)]
-    options = Settings(
-        params["target"],
-        params["task"],
-        test_share=params["test_share"],
-        validation_share=share,
-        drop_missing_target=params["drop_missing_target"],
-        delimiter=params["delimiter"],
-        encoding=params["encoding"],
-        decimal=params["decimal"],
-        dtype="float64" if "float64" in types else "float32",
-    )
-    table = read_table(params["data"], dialect=options.dialect())
-    data = sweep_data(table, options, scheme, list(dict.fromkeys(losses)))
+    options = _settings(params, "float64" if "float64" in types else "float32")
+    data = _data(params["data"], options, scheme, list(dict.fromkeys(losses)), pictures)
     arguments = {**fixed_arguments(fixed, data, params["record"]), **params.get("more", {})}
     epochs = int(fixed.get("epochs") or 1)  # halving has no axis of epochs
     campaign = Campaign(
@@ -168,7 +159,29 @@ def task_of(
     )
     score = campaign.score
     better = score != "loss" and METRICS[score].greater_is_better
-    return Task(data, scheme, campaign, score, better, Path(table.source).name)
+    path = Path(params["data"])
+    title = "standard input" if str(path) == STANDARD_INPUT else path.resolve().name
+    return Task(data, scheme, campaign, score, better, title)
+
+
+def _settings(params: Mapping[str, Any], dtype: str) -> Settings:
+    """Return what `train` is told of its data, from the options of the same names."""
+    names = (
+        *("task", "ignore", "drop_missing_target", "test_share", "validation_share"),
+        *("delimiter", "encoding", "decimal", "image_size"),
+    )
+    told = {name: params[name] for name in names}
+    return Settings(params["target"] or "", dtype=dtype, **told)
+
+
+def _data(
+    data: Path, options: Settings, scheme: Scheme, losses: Sequence[str | None], pictures: bool
+) -> SweepData:
+    if pictures:
+        from chainrule.cli.sweep_pictures import sweep_pictures
+
+        return sweep_pictures(data, options, scheme, losses)
+    return sweep_data(read_table(data, dialect=options.dialect()), options, scheme, losses)
 
 
 def _one(values: Values | None) -> Any:
@@ -191,7 +204,7 @@ def _patience(name: str, values: Any) -> Any:
 
 def run_task(task: Task, places: Places, screen: Screen, workers: int | None) -> Sweep:
     """Show what is going to be done, and make the runs."""
-    screen.title(task.title, f"{task.data.rows:,} rows")
+    screen.title(task.title, count(task.data.rows, task.data.noun))
     facts = {**task.data.facts(task.scheme), "score": task.score}
     if task.settings:
         runs = count(task.settings * task.scheme.splits, "run")

@@ -12,7 +12,7 @@ from chainrule.errors import UsageError
 from chainrule.glass.trace import Trace, trace
 from chainrule.tabular import read_table
 from chainrule.tabular.dialect import Dialect
-from chainrule.tabular.predict import encoder_of
+from chainrule.tabular.predict import as_in_training, encoder_of
 from chainrule.tabular.table import Kind
 from chainrule.tabular.target import require_target
 
@@ -71,7 +71,7 @@ def model_step(
     encoder = encoder_of(loaded)
     target = encoder.target
     kinds: dict[str, Kind] = {**encoder.expects(), target.name: target.kind}
-    table = read_table(data, kinds, Dialect(**dialect))
+    table = read_table(data, kinds, as_in_training(loaded.record, kinds, Dialect(**dialect)))
     column = require_target(table, target.name)
     chosen = row_numbers(rows, table.rows)
     X = encoder.encode(table)[chosen]

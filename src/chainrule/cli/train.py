@@ -8,12 +8,11 @@ from typing import Any, ClassVar, TypeVar
 
 import click
 
-from chainrule.cli.augment import Augments, Size
+from chainrule.cli.augment import Augments, size_option
 from chainrule.cli.config import config_option
 from chainrule.cli.group import VERBS
 from chainrule.cli.options import (
     PATH,
-    Columns,
     Finite,
     InSections,
     Member,
@@ -21,6 +20,7 @@ from chainrule.cli.options import (
     debug_option,
     dialect_options,
     force_option,
+    ignore_option,
     json_option,
 )
 
@@ -81,9 +81,7 @@ class _Train(InSections):
     type=click.Choice(["regression", "classification"]),
     help="Read the target as a quantity or as classes.  [default: by its values]",
 )
-@option(
-    "--ignore", Columns(), "COLUMNS", "Columns that the network shall not see: id,name.", "none"
-)
+@ignore_option
 @option("--hidden", Widths(), "WIDTHS", "Hidden layers, such as 64,32, or none.", "64,32")
 @option("--activation", Member("activation"), "NAME", "Of the hidden layers.", "relu")
 @option("--dropout", SHARE, "SHARE", "Of the hidden units, dropped in training.", 0.0)
@@ -111,7 +109,7 @@ class _Train(InSections):
     help="Precision of all numbers.",
 )
 @option("--augment", Augments(), "LIST", "Change the training rows anew in each epoch.", "none")
-@option("--image-size", Size(), "WxH", "Make picture files this large.  [default: as they are]")
+@size_option
 @click.option("--drop-missing-target", is_flag=True, help="Leave out rows without a target.")
 @option(
     "--checkpoint",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from chainrule.api import Run
+from chainrule.cli.diagnosis import explain, fit_watched, names_of
 from chainrule.cli.findings import findings_of_run
 from chainrule.cli.job import Job
 from chainrule.cli.model_card import model_card
@@ -117,11 +119,11 @@ def trained(job: Job, prepared: Learnable, screen: Screen) -> Run:
     Raises
     ------
     DivergenceError
-        It diverged.
+        It diverged; what the doctor says of it has been shown.
     KeyboardInterrupt
         It was interrupted before one epoch was done.
     """
-    outputs = job.outputs
+    outputs, began = job.outputs, time.monotonic()
     job.clear_checkpoint()
     checkpoints = Checkpoints(outputs.checkpoint, outputs.every, outputs.resume, _note(job))
     try:
@@ -131,7 +133,16 @@ def trained(job: Job, prepared: Learnable, screen: Screen) -> Run:
     except (DivergenceError, _NothingLearnedError) as error:
         if not outputs.keep:
             outputs.checkpoint.unlink(missing_ok=True)
-        raise error if isinstance(error, DivergenceError) else KeyboardInterrupt from None
+        if isinstance(error, _NothingLearnedError):
+            raise KeyboardInterrupt from None
+        explain(
+            error,
+            time.monotonic() - began,
+            screen,
+            lambda: fit_watched(prepared, job.settings, screen),
+            names_of(prepared),
+        )
+        raise
     return run
 
 

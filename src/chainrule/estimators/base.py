@@ -28,6 +28,7 @@ from chainrule.estimators.judge import raw_outputs
 from chainrule.estimators.outcome import model_of
 from chainrule.estimators.progress import OptimizerState
 from chainrule.maths.activation import Activation
+from chainrule.maths.augmentation import Augmentation
 from chainrule.maths.clipping import Clipping
 from chainrule.maths.initialiser import Initialiser
 from chainrule.maths.optimizer import Optimizer
@@ -79,6 +80,7 @@ class BasePerceptron(BaseEstimator):
     dropout: float | Sequence[float]
     normalization: str | None
     residual: bool
+    augment: Augmentation | str | Sequence[Augmentation | str] | None
     initialiser: Initialiser | str | None
     network: Layer | str | Callable[[int], Layer] | None
     scoring: str | Callable[..., float] | None

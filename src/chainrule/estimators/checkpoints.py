@@ -33,6 +33,7 @@ from chainrule.estimators.progress import OptimizerState, Progress
 from chainrule.estimators.rows import Source
 from chainrule.files import readable_file, require_writable
 from chainrule.registry import Record
+from chainrule.training.augmentation import choose_augmentations
 from chainrule.training.document import number, seal
 from chainrule.training.identity import require_same, require_same_course
 
@@ -88,8 +89,10 @@ def identity(estimator: Any, engine: str, train: Source, held: Source | None) ->
 
 
 def _parameters(estimator: Any) -> dict[str, str]:
-    named = estimator.get_params(deep=False).items()
-    return {f"parameter {name}": _told(value) for name, value in named if name not in _FREE}
+    named = dict(estimator.get_params(deep=False))
+    if not choose_augmentations(named["augment"]):
+        del named["augment"]  # so that checkpoints of fits without it are what they were
+    return {f"parameter {name}": _told(value) for name, value in named.items() if name not in _FREE}
 
 
 def _told(value: Any) -> str:

@@ -20,6 +20,7 @@ from chainrule.estimators.losses import classifier_loss
 from chainrule.estimators.method import is_stepwise
 from chainrule.estimators.parameters import store
 from chainrule.maths.activation import Activation
+from chainrule.maths.augmentation import Augmentation
 from chainrule.maths.class_weights import ClassWeight
 from chainrule.maths.clipping import Clipping
 from chainrule.maths.initialiser import Initialiser
@@ -113,6 +114,10 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         Normalise before each activation.
     residual : bool
         Add each hidden layer's input to its output, projected where the widths differ.
+    augment : Augmentation, str, or several, optional
+        Change the training rows anew in each epoch: `cr.Noise(0.1)`, "mixup". A row changes as its
+        position in the epoch draws it, so the same `random_state` still gives the same bits. The
+        rows that are scored stay as they were given. Not with "lbfgs".
     initialiser : Initialiser or str, optional
         First weights; by default scikit-learn's, or the activation's own where it has none.
     network : Layer, or function that returns one, optional
@@ -229,6 +234,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         dropout: float | Sequence[float] = 0.0,
         normalization: str | None = None,
         residual: bool = False,
+        augment: Augmentation | str | Sequence[Augmentation | str] | None = None,
         initialiser: Initialiser | str | None = None,
         network: Layer | str | Callable[[int], Layer] | None = None,
         scoring: str | Callable[..., float] | None = None,

@@ -28,10 +28,11 @@ from chainrule.estimators.method import (
     follows_solver_rate,
 )
 from chainrule.estimators.progress import OptimizerState, Progress
-from chainrule.estimators.rows import Source
+from chainrule.estimators.rows import Changes, Source
 from chainrule.estimators.whole import WholeFit
 from chainrule.maths.loss import Loss
 from chainrule.plan.plan import Plan, make_plan
+from chainrule.training.augmentation import choose_augmentations, refuse_whole
 from chainrule.training.lbfgs import require_plain
 
 __all__ = ["Fit", "flat_weights", "publish"]
@@ -99,6 +100,9 @@ class Fit:
         goes_on = incremental or estimator.warm_start
         self.first = not (goes_on and hasattr(estimator, "coefs_"))
         self.optimizer = choose_optimizer(estimator)
+        self.augment = choose_augmentations(estimator.augment)
+        if self.augment and not self.optimizer.stepwise:
+            refuse_whole(self.optimizer)
         require_savable(estimator, self.optimizer.stepwise, incremental)
         self.saved = None if estimator.resume is None else Saved.read(estimator.resume)
         if self.saved is not None:
@@ -113,6 +117,8 @@ class Fit:
             estimator._random_state = check_random_state(estimator.random_state)  # noqa: SLF001
         self.previous = None if self.first else getattr(estimator, "_optimizer", None)
         self.plan, self.factors = self._planned(loss, X.shape[1], Y.shape[1])
+        for member in self.augment:
+            member.require((X.shape[1],), self.plan.loss)
         self.state = self._state(X.dtype if self.optimizer.stepwise else np.dtype(np.float64))
         self.progress = Progress() if self.first else Progress.of(estimator)
         if self.saved is not None:
@@ -151,7 +157,10 @@ class Fit:
         if self.first:
             drawn = network.needs_seed(plan, self.factors)
             random_state = estimator._random_state  # noqa: SLF001 - the estimator's own
-            seed = int(random_state.randint(2**31 - 1)) if drawn else 0
+            if self.augment and not drawn:  # a copy: the same weights and orders as without it
+                seed = int(copy.deepcopy(random_state).randint(2**31 - 1))
+            else:
+                seed = int(random_state.randint(2**31 - 1)) if drawn else 0
             weights = network.first_weights(plan, self.factors, random_state, seed)
             return OptimizerState(
                 self.optimizer, Buffers(weights.astype(dtype), slots, running.astype(dtype)), seed
@@ -292,6 +301,7 @@ class Fit:
             random_state,
             self._judge(engine),
             estimator.on_event,
+            Changes(self.augment, state.seed) if self.augment else None,
         )
         self._keep(loop, engine.name)
         reason = loop.run()

@@ -29,7 +29,7 @@ from chainrule.engine.reference import ReferenceEngine
 from chainrule.errors import DivergenceError
 from chainrule.estimators.judge import Judge
 from chainrule.estimators.progress import OptimizerState, Progress
-from chainrule.estimators.rows import Source, run_pass
+from chainrule.estimators.rows import Changes, Source, run_pass
 from chainrule.training.events import EpochEnded, Event, Listener, RunEnded, RunStarted, StepsDone
 
 __all__ = ["Keeper", "Loop", "NonFiniteError", "Settings"]
@@ -111,6 +111,8 @@ class Loop:
         Gives the order of the rows.
     judge : Judge, optional
     listener : Listener, optional
+    changes : Changes, optional
+        Augmentation of the rows.
     """
 
     def __init__(
@@ -123,7 +125,9 @@ class Loop:
         random_state: np.random.RandomState,
         judge: Judge | None = None,
         listener: Listener | None = None,
+        changes: Changes | None = None,
     ) -> None:
+        self.changes = changes
         self.saver: Keeper | None = None
         self.ended = ""
         self.engine, self.rows, self.state = engine, rows, state
@@ -188,8 +192,8 @@ class Loop:
         state, settings = self.state, self.settings
         clock = Clock(state.seed, state.epochs, 0, self.total, state.scale)
         pulse = self._pulse if self.listener is not None or settings.seconds is not None else None
-        batch = settings.batch
-        return run_pass(self.engine, state.buffers, self.rows, self._order(), batch, clock, pulse)
+        told = (self._order(), settings.batch, clock, pulse, self.changes)
+        return run_pass(self.engine, state.buffers, self.rows, *told)
 
     def _order(self) -> np.ndarray:
         """Return the order of an epoch: the last one, shuffled once more, as in scikit-learn."""

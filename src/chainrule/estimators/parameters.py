@@ -31,6 +31,7 @@ from chainrule.checks import (
 )
 from chainrule.errors import InvalidParameterError
 from chainrule.maths.activation import ACTIVATIONS
+from chainrule.maths.augmentation import AUGMENTATIONS
 from chainrule.maths.clipping import CLIPPINGS
 from chainrule.maths.initialiser import INITIALISERS
 from chainrule.maths.loss import LOSSES
@@ -106,6 +107,7 @@ class FilePath:
 _SHARE = Real(0, 1, closed="left")
 _SWITCH = Boolean()
 _ONE_PENALTY = PENALTIES.any_of()
+_ONE_AUGMENTATION = AUGMENTATIONS.any_of()
 
 RULES: dict[str, Rule] = {
     "alpha": Real(0),
@@ -138,6 +140,7 @@ RULES: dict[str, Rule] = {
     "clip": AnyOf(NoneValue(), Real(0, closed="neither"), CLIPPINGS.any_of()),
     "weight_decay": Real(0),
     "penalties": AnyOf(NoneValue(), _ONE_PENALTY, Each(_ONE_PENALTY)),
+    "augment": AnyOf(NoneValue(), _ONE_AUGMENTATION, Each(_ONE_AUGMENTATION)),
     "scoring": AnyOf(NoneValue(), Text(), Callback()),
     "on_event": AnyOf(NoneValue(), Callback()),
     "max_time": AnyOf(NoneValue(), Real(0, closed="neither")),
@@ -157,6 +160,7 @@ _REGISTRIES: dict[str, Registry[Any]] = {
     "initialiser": INITIALISERS,
     "clip": CLIPPINGS,
     "penalties": PENALTIES,
+    "augment": AUGMENTATIONS,
     "network": LAYERS,
 }
 

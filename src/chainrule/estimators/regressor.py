@@ -18,6 +18,7 @@ from chainrule.estimators.losses import deviations, regressor_loss
 from chainrule.estimators.method import is_stepwise
 from chainrule.estimators.parameters import store
 from chainrule.maths.activation import Activation
+from chainrule.maths.augmentation import Augmentation
 from chainrule.maths.clipping import Clipping
 from chainrule.maths.initialiser import Initialiser
 from chainrule.maths.loss import Loss
@@ -109,6 +110,10 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
         Normalise before each activation.
     residual : bool
         Add each hidden layer's input to its output, projected where the widths differ.
+    augment : Augmentation, str, or several, optional
+        Change the training rows anew in each epoch: `cr.Noise(0.1)`, "mixup". A row changes as its
+        position in the epoch draws it, so the same `random_state` still gives the same bits. The
+        rows that are scored stay as they were given. Not with "lbfgs".
     initialiser : Initialiser or str, optional
         First weights; by default scikit-learn's, or the activation's own where it has none.
     network : Layer, or function that returns one, optional
@@ -220,6 +225,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
         dropout: float | Sequence[float] = 0.0,
         normalization: str | None = None,
         residual: bool = False,
+        augment: Augmentation | str | Sequence[Augmentation | str] | None = None,
         initialiser: Initialiser | str | None = None,
         network: Layer | str | Callable[[int], Layer] | None = None,
         scoring: str | Callable[..., float] | None = None,

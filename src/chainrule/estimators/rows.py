@@ -6,6 +6,8 @@ a) The engine reads dense rows. A sparse X that is small when dense (`WHOLE_BYTE
    once; a larger one is made dense a block of batches at a time, in every epoch anew, so memory
    stays bounded and the result is the same to the bit.
 b) L-BFGS needs all rows at every evaluation, so for it a sparse X must fit in `DENSE_BYTES`.
+c) Augmentation changes dense rows: a copy of all that stand dense in memory, or each block that was
+   made dense. Rows are mixed among 1,024 neighbouring positions, or those of them in one block.
 """
 
 from __future__ import annotations
@@ -18,8 +20,10 @@ import numpy as np
 from chainrule.engine.protocol import Buffers, Clock, EpochResult, Pulse, Rows
 from chainrule.engine.reference import ReferenceEngine
 from chainrule.errors import DataError
+from chainrule.maths.augmentation import Augmentation
+from chainrule.training.augmentation import Augmented, augment_in_place
 
-__all__ = ["DENSE_BYTES", "WHOLE_BYTES", "Source", "dense_blocks", "run_pass"]
+__all__ = ["DENSE_BYTES", "WHOLE_BYTES", "Changes", "Source", "dense_blocks", "run_pass"]
 
 WHOLE_BYTES = 256 * 2**20
 """A sparse matrix is made dense at once if that takes no more bytes."""
@@ -108,13 +112,40 @@ def run_pass(
     batch: int,
     clock: Clock,
     pulse: Pulse | None,
+    changes: Changes | None = None,
 ) -> EpochResult:
     """Run one epoch over the rows in the given order, in place."""
     with np.errstate(all="ignore"):  # numbers that are not finite are found, and told of
         if source.dense:
             rows = Rows(source.X, source.Y, source.weights)
+            if changes is not None:
+                rows, order = changes.whole(rows, order, clock.epoch)
             return engine.epoch(buffers, rows, order, batch, clock, pulse)
-        return _by_blocks(engine, buffers, source, order, batch, clock, pulse)
+        return _by_blocks(engine, buffers, source, order, batch, clock, pulse, changes)
+
+
+class Changes:
+    """What augmentation does to the rows of each epoch.
+
+    Parameters
+    ----------
+    members : tuple of Augmentation
+    seed : int
+    """
+
+    def __init__(self, members: tuple[Augmentation, ...], seed: int) -> None:
+        self.members, self.seed = members, seed
+        self._changed: Augmented | None = None
+
+    def whole(self, rows: Rows, order: np.ndarray, epoch: int) -> tuple[Rows, np.ndarray]:
+        """Return changed rows of an epoch in the order of use, and that order of them."""
+        if self._changed is None:
+            self._changed = Augmented(self.members, rows, self.seed)
+        return self._changed.epoch(order, epoch)
+
+    def block(self, rows: Rows, order: np.ndarray, epoch: int, first: int) -> None:
+        """Change a block of an epoch where it lies."""
+        augment_in_place(self.members, rows, order, self.seed, epoch, first)
 
 
 def _by_blocks(
@@ -125,9 +156,12 @@ def _by_blocks(
     batch: int,
     clock: Clock,
     pulse: Pulse | None,
+    changes: Changes | None,
 ) -> EpochResult:
     results: list[EpochResult] = []
     for rows, places, start in source.blocks(order, batch):
+        if changes is not None:
+            changes.block(rows, places, clock.epoch, start)
         moment = Clock(clock.seed, clock.epoch, start, clock.total_steps, clock.rate_scale)
         results.append(engine.epoch(buffers, rows, places, batch, moment, pulse))
         if not (results[-1].finite and results[-1].complete):

@@ -137,15 +137,16 @@ class Bench:
             for number, result in found:
                 for place in waiting[number]:
                     job = jobs[place]
-                    results[place] = replace(result, settings=job.settings)
-                    self._tell(replace(result, settings=job.settings))
+                    results[place] = named = replace(result, settings=job.settings)
+                    self._tell(named)
 
         chosen = [jobs[places[0]] for places in waiting]
         self._runner_for(chosen).run(chosen, tell)
 
     def _runner_for(self, jobs: Sequence[Job]) -> Runner:
         alone = self.workers == 1 or (len(jobs) == 1 and self._runner is None)
-        if alone or not all(job.portable for job in jobs):
+        settings = {id(job.arguments): job for job in jobs}.values()  # each with all its splits
+        if alone or not all(job.portable for job in settings):
             return Threads(self.material, self.workers)
         if self._runner is None:
             processes = Processes(self.material, self.workers)

@@ -76,7 +76,7 @@ class Pair:
             return f"{pair}: too few common runs to say anything ({self.n})"
         by = f"{score} {abs(self.difference):.4g}"
         span = f"95 % interval {self.low:+.4g} to {self.high:+.4g}"
-        lost = f", without {max(self.lost)} splits that were lost" if any(self.lost) else ""
+        lost = f"; runs lost: {self.lost[0]} and {self.lost[1]}" if any(self.lost) else ""
         if self.differs:
             return f"{pair}: better by {by} ({span}, p = {self.p_holm:.2g}{lost})"
         return (
@@ -112,26 +112,48 @@ class Comparison:
 
     def conclusion(self) -> str:
         """Return what the best setting is better than, and what it is not told apart from."""
-        rows, score = self.table(), self.sweep.score
-        best = rows[0].setting
-        against = [pair for pair in self.pairs if best in (pair.better, pair.worse)]
-        others = [pair.worse if pair.better == best else pair.better for pair in against]
-        sure = [
-            other
-            for other, pair in zip(others, against, strict=True)
-            if pair.differs and pair.better == best
-        ]
-        open_ = [other for other in others if other not in sure]
-        text = f"{best} has the best mean {score}, {rows[0].mean:.4g}."
-        if sure:
-            text += f" It is better than {_listed(sure)}."
-        if open_:
-            text += f" A difference from {_listed(open_)} is not shown by these runs."
+        rows = self.table()
+        text = self._first(rows)
+        text += "".join(words.format(_listed(names)) for words, names in self._rest(rows) if names)
         ill = [row for row in rows if row.diverged]
         if ill:
             text += " Diverged: " + _listed([_share(row) for row in ill]) + "."
         failed = [row.setting for row in rows if row.failed]
         return text + (f" Failed: {_listed(failed)}." if failed else "")
+
+    def _first(self, rows: Sequence[TableRow]) -> str:
+        """Return what is said of the best: it may be so only among those that lost few runs."""
+        best, sign = rows[0], 1.0 if self.sweep.greater_is_better else -1.0
+        if not best.scored:
+            return "No run has a score."
+        ahead = any(sign * (row.mean - best.mean) > 0 for row in rows if row.epochs == best.epochs)
+        few = "no run" if best.scored == best.runs else "the fewest runs"
+        among = f" of the settings that lost {few}" if ahead else ""
+        return f"{best.setting} has the best mean {self.sweep.score}{among}, {best.mean:.4g}."
+
+    def _rest(self, rows: Sequence[TableRow]) -> list[tuple[str, list[str]]]:
+        """Return a sentence for each kind of difference from the best, and the settings it has."""
+        best = rows[0].setting
+        sure, better, unshown, few = [list[str]() for _ in range(4)]
+        for pair in self.pairs:
+            if best not in (pair.better, pair.worse):
+                continue
+            other = pair.worse if pair.better == best else pair.better
+            if pair.n < 2 and any(pair.lost):
+                few.append(other)
+            elif not pair.differs:
+                unshown.append(other)
+            else:
+                (sure if pair.better == best else better).append(other)
+        silent = [row.setting for row in rows if not row.scored]
+        few = [other for other in few if other not in silent and best not in silent]
+        return [
+            (" It is better than {}.", sure),
+            (" Where these did not lose their runs they are better: {}.", better),
+            (" A difference from {} is not shown by these runs.", unshown),
+            (" Too few splits are scored on both sides to tell it from {}.", few),
+            (" Without any score: {}.", silent if rows[0].scored else []),
+        ]
 
     def __str__(self) -> str:
         lines = [self.conclusion(), *(pair.words(self.sweep.score) for pair in self.pairs)]

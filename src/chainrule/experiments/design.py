@@ -6,6 +6,7 @@ import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from chainrule.api import train
@@ -48,6 +49,7 @@ def labels_of(setting: Mapping[str, Any]) -> dict[str, Any]:
     return {name: label_of(value) for name, value in setting.items()}
 
 
+@cache
 def _known() -> tuple[str, ...]:
     mine = {*_OF_THE_SWEEP, *_OF_ONE_RUN}
     return tuple(name for name in inspect.signature(train).parameters if name not in mine)

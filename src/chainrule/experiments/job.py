@@ -183,7 +183,7 @@ def perform(job: Job, material: Material) -> Result:
         arguments["sample_weight"] = rows[2]
     began = time.perf_counter()
     try:
-        with threads_of_engines(1):
+        with threads_of_engines(1), material.draws.used():
             run = train(X=rows[0], y=rows[1], **arguments)
     except DivergenceError as error:
         seconds = time.perf_counter() - began

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import UsageError
+from chainrule.streams import SharedDraws
 
 __all__ = ["Material", "Part", "SplitPlan"]
 
@@ -80,6 +81,8 @@ class Material:
     def __init__(self, arrays: Mapping[str, np.ndarray], splits: Sequence[SplitPlan]) -> None:
         self.arrays = dict(arrays)
         self.splits = list(splits)
+        self.draws = SharedDraws()
+        """Orders and first weights: those of one seed are the same in every setting."""
         self._lock = threading.Lock()
         self._parts: dict[tuple[int, str], tuple[np.ndarray, ...] | None] = {}
 

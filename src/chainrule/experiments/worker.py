@@ -33,9 +33,11 @@ def main(arguments: list[str]) -> int:
     os.dup2(2, 1)  # what anybody prints must not come between two results
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
     folder = Path(arguments[0])
-    threading.Thread(target=_read, args=(sys.stdin, lines, folder), daemon=True).start()
+    reader = threading.Thread(target=_read, args=(sys.stdin, lines, folder), daemon=True)
+    reader.start()
     with suppress(BrokenPipeError):
         serve(folder, iter(lines.get, ""), out)
+    reader.join()  # nobody listens, so the input ends too, and then the reader ends the process
     return 0
 
 
@@ -54,18 +56,19 @@ def serve(folder: Path, lines: Iterable[str], out: IO[str]) -> None:
     Parameters
     ----------
     folder : Path
-        Where `Material.write` wrote.
+        Where `Material.write` has written when the first line comes.
     lines : iterable of str
         JSON lists of `[number, job]`.
     out : text file
-        Takes `{"ready": true}`, then `[number, result]` for each job.
+        Takes `{"ready": PID}`, then `[number, result]` for each job.
     """
     from chainrule.experiments.job import perform, read_job
     from chainrule.experiments.material import Material
 
-    material = Material.read(folder)
-    _say(out, {"ready": True})
+    material: Material | None = None
+    _say(out, {"ready": os.getpid()})
     for line in lines:
+        material = material or Material.read(folder)
         for number, message in json.loads(line):
             result = perform(read_job(message), material)
             _say(out, [number, result.to_document()])

@@ -18,6 +18,7 @@ __all__ = [
     "quotient",
     "sign",
     "softmax",
+    "softmax_pair",
     "softplus",
     "weighted_log",
 ]
@@ -63,14 +64,20 @@ def softplus(array: Array) -> Array:
 
 def softmax(array: Array) -> Array:
     r"""Return :math:`e^{z_k} / \sum_j e^{z_j}` over the last axis, without overflow."""
-    shifted, rest = _below_top(array)
-    return namespace(array).exp(shifted) / (1.0 + rest)
+    _, powers, rest = _below_top(array)
+    return powers / (1.0 + rest)
 
 
 def log_softmax(array: Array) -> Array:
     r"""Return :math:`z_k - \log \sum_j e^{z_j}` over the last axis, exact where it is nearly 0."""
-    shifted, rest = _below_top(array)
+    shifted, _, rest = _below_top(array)
     return shifted - namespace(array).log1p(rest)
+
+
+def softmax_pair(array: Array) -> tuple[Array, Array]:
+    r"""Return `log_softmax` and `softmax` of one array, which share their differences and sums."""
+    shifted, powers, rest = _below_top(array)
+    return shifted - namespace(array).log1p(rest), powers / (1.0 + rest)
 
 
 def weighted_log(weight: Array, array: Array) -> Array:
@@ -89,14 +96,15 @@ def quotient(weight: Array, array: Array) -> Array:
     return xp.where(nothing, at_nothing, weight / xp.where(nothing, 1.0, array))
 
 
-def _below_top(array: Array) -> tuple[Array, Array]:
-    """Return the rows less their largest element, and the sum of exp over the others.
+def _below_top(array: Array) -> tuple[Array, Array, Array]:
+    """Return the rows less their largest element, exp of that, and the sum of it over the others.
 
     The largest contributes exactly 1 to the sum, so log(1 + rest) keeps the digits of a small rest.
     """
     xp = namespace(array)
     top = xp.argmax(real(array), axis=-1, keepdims=True)
     is_top = xp.arange(array.shape[-1]) == top
-    shifted = array - xp.sum(xp.where(is_top, array, 0.0), axis=-1, keepdims=True)
-    rest = xp.sum(xp.where(is_top, 0.0, xp.exp(shifted)), axis=-1, keepdims=True)
-    return shifted, rest
+    shifted = array - xp.take_along_axis(array, top, axis=-1)
+    powers = xp.exp(shifted)
+    rest = xp.sum(xp.where(is_top, 0.0, powers), axis=-1, keepdims=True)
+    return shifted, powers, rest

@@ -75,6 +75,13 @@ class Loss(Record):
         """Return predictions (probabilities, means, ...) from raw outputs."""
         return self.link.value(raw)
 
+    def scored(self, raw: Array, Y: Array) -> tuple[Array, Array]:
+        """Return `value` and `predict` of the same raw outputs.
+
+        A loss whose two formulas share their dearest part works it out once, to the same bits.
+        """
+        return self.value(raw, Y), self.predict(raw)
+
     def prediction_value(self, P: Array, Y: Array) -> Array:
         """Return the loss of each row from predictions, as the textbooks write it."""
         raise NotImplementedError

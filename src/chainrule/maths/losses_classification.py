@@ -25,6 +25,7 @@ from chainrule.maths.elementary import (
     logistic,
     quotient,
     softmax,
+    softmax_pair,
     weighted_log,
 )
 from chainrule.maths.loss import LOSSES, Loss
@@ -169,6 +170,10 @@ class SoftmaxCrossEntropy(Loss):
 
     def value(self, raw: Array, Y: Array) -> Array:
         return -namespace(raw).sum(self.smoothed(Y) * log_softmax(raw), axis=-1)
+
+    def scored(self, raw: Array, Y: Array) -> tuple[Array, Array]:
+        logarithms, P = softmax_pair(raw)
+        return -namespace(raw).sum(self.smoothed(Y) * logarithms, axis=-1), P
 
     def gradient(self, raw: Array, Y: Array) -> Array:
         xp, Y = namespace(raw), self.smoothed(Y)

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from chainrule.checks import AnyOf, NoneValue, OneOf, Rule, Text, check_parameters
 from chainrule.errors import InvalidParameterError
+from chainrule.tabular.reading import Reading
 
 __all__ = ["AS_FOUND", "Dialect"]
 
@@ -32,6 +33,8 @@ class Dialect:
         `"."` or `","`. None: a point, and a comma in columns whose cells leave no doubt.
     quote : str
         The character around fields that hold a delimiter or a line end; inside, it stands twice.
+    guess : Reading, optional
+        How a table like this one was written: tried first where the file does not tell by itself.
 
     Raises
     ------
@@ -48,6 +51,7 @@ class Dialect:
     encoding: str | None = None
     decimal: str | None = None
     quote: str = '"'
+    guess: Reading | None = None
     rules: ClassVar[Mapping[str, Rule]] = {
         "delimiter": AnyOf(NoneValue(), Text()),
         "encoding": AnyOf(NoneValue(), Text()),

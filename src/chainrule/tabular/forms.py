@@ -70,19 +70,24 @@ class Way:
         return self.decimal == "," and delimiter == ";"
 
     def counts(self, cell: str) -> str:
-        """Return the SQL that counts the cells which fit, which are marked, and which prove."""
+        """Return the SQL that counts the cells which fit, which are marked, and which prove.
+
+        It is asked of a table that tells how often a cell occurs (`n`).
+        """
         fits, marks, proof = (
             f"regexp_full_match({cell}, {sql_text(pattern)})"
             for pattern in (self.fits, self.marks, self.proof)
         )
         if self.kind == "date":  # there is no 31st of February
             fits += f" AND try_cast({self.plain.replace('{}', cell)} AS TIMESTAMP) IS NOT NULL"
-        return ", ".join(f"count(*) FILTER ({test})" for test in (fits, marks, proof))
+        return ", ".join(
+            f"coalesce(sum(n) FILTER ({test}), 0)::BIGINT" for test in (fits, marks, proof)
+        )
 
-    def rewriting(self, table: str, cell: str) -> str:
-        """Return the SQL that writes a column in the plain way."""
+    def rewriting(self, cell: str) -> tuple[str, str]:
+        """Return the SQL condition that a cell is written so, and the SQL of its plain form."""
         fits = f"regexp_full_match({cell}, {sql_text(self.fits)})"
-        return f"UPDATE {table} SET {cell} = {self.plain.replace('{}', cell)} WHERE {fits}"
+        return fits, self.plain.replace("{}", cell)
 
 
 def sql_text(text: str) -> str:

@@ -14,7 +14,7 @@ import csv
 import json
 import math
 from array import array
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from chainrule.errors import DataError
 from chainrule.tabular.source import DAMAGE, Source, damaged, room
 from chainrule.tabular.table import BLANKS, Kind
 
-__all__ = ["JsonSurvey", "copied_json", "survey_json"]
+__all__ = ["JsonSurvey", "copied_json", "objects", "survey_json"]
 
 _KINDS: dict[type, Kind] = {bool: "boolean", int: "number", float: "number", str: "text"}
 
@@ -70,7 +70,7 @@ def survey_json(source: Source, wanted: Collection[str] | None) -> JsonSurvey:
         the file, the line and the column.
     """
     found = JsonSurvey()
-    for line, place, row in _objects(source):
+    for line, place, row in objects(source):
         found.lines.append(line)
         for name, value in row.items():
             if wanted is None or name in wanted:
@@ -92,7 +92,7 @@ def copied_json(source: Source, names: tuple[str, ...], groups: list[range]) -> 
         try:
             files.extend(path.open("w", encoding="utf-8", newline="") for path in paths)
             writers = [csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n") for out in files]
-            for _, _, row in _objects(source):
+            for _, _, row in objects(source):
                 cells = [_cell(row.get(name)) for name in names]
                 for writer, group in zip(writers, groups, strict=True):
                     writer.writerow(cells[group.start : group.stop])
@@ -102,15 +102,17 @@ def copied_json(source: Source, names: tuple[str, ...], groups: list[range]) -> 
     return paths
 
 
-def _objects(source: Source) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """Yield line, place and object of each line that is not empty."""
+def objects(
+    source: Source, read_number: Callable[[str], Any] | None = None
+) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """Yield line, place and object of each line that is not empty; `read_number` reads numbers."""
     number = 0
     try:
         with source.text() as file:
             for number, line in enumerate(file, start=1):
                 if line.strip():
                     place = f"{source.name}, line {number}"
-                    yield number, place, _object(place, line)
+                    yield number, place, _object(place, line, read_number)
     except UnicodeDecodeError as error:
         raise DataError(
             "the file is not UTF-8 text",
@@ -122,7 +124,9 @@ def _objects(source: Source) -> Iterator[tuple[int, str, dict[str, Any]]]:
         raise damaged(source, error) from None
 
 
-def _object(place: str, line: str) -> dict[str, Any]:
+def _object(
+    place: str, line: str, read_number: Callable[[str], Any] | None = None
+) -> dict[str, Any]:
     def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         row = dict(pairs)
         if len(row) < len(pairs):
@@ -132,7 +136,13 @@ def _object(place: str, line: str) -> dict[str, Any]:
         return row
 
     try:
-        row = json.loads(line, object_pairs_hook=distinct, parse_int=_whole)
+        row = json.loads(
+            line,
+            object_pairs_hook=distinct,
+            parse_int=read_number or _whole,
+            parse_float=read_number,
+            parse_constant=read_number,
+        )
     except DataError:
         raise
     except (ValueError, RecursionError) as error:

@@ -7,8 +7,9 @@ import numpy as np
 from chainrule.tabular.cells import MISSING_WORDS, Profile, misfit
 from chainrule.tabular.load import Cells
 from chainrule.tabular.table import EXACT, Column
+from chainrule.tabular.typed import Typed
 
-__all__ = ["column_notes"]
+__all__ = ["column_notes", "typed_notes"]
 
 
 def column_notes(cells: Cells, cell: str, column: Column, profile: Profile) -> list[str]:
@@ -21,9 +22,7 @@ def column_notes(cells: Cells, cell: str, column: Column, profile: Profile) -> l
             f"SELECT DISTINCT {cell} FROM {cells.table(cell)} WHERE lower({cell}) IN ({listed})"
         )
         words = ", ".join(sorted(repr(word) for (word,) in found.fetchall()))
-        how = "read as words" if kind == "text" else "read as missing"
-        held = "1 cell holds" if profile.word == 1 else f"{profile.word:,} cells hold"
-        notes.append(f"{name}: {held} {words}, {how}")
+        notes.append(_words_note(column, profile, words))
     if kind == "number":
         notes += _rounded(cells, cell, column)
     nearly = profile.nearly() if kind == "text" else None
@@ -33,6 +32,20 @@ def column_notes(cells: Cells, cell: str, column: Column, profile: Profile) -> l
         share = f"{getattr(profile, nearly):,} of {profile.filled:,} cells are {nearly}s"
         notes.append(f"{name}: {share}, but {text[:40]!r} ({place}) is not: read as text")
     return notes
+
+
+def typed_notes(cells: Cells, cell: str, typed: Typed) -> list[str]:
+    """Return notes on a column that was taken over as DuckDB read it."""
+    if cell in cells.batches:
+        return column_notes(cells, cell, typed.column, typed.profile)
+    # Files of types know no other word for a missing number.
+    return [_words_note(typed.column, typed.profile, "'nan'")] if typed.profile.word else []
+
+
+def _words_note(column: Column, profile: Profile, words: str) -> str:
+    how = "read as words" if column.kind == "text" else "read as missing"
+    held = "1 cell holds" if profile.word == 1 else f"{profile.word:,} cells hold"
+    return f"{column.name}: {held} {words}, {how}"
 
 
 def _rounded(cells: Cells, cell: str, column: Column) -> list[str]:

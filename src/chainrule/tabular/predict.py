@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import codecs
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 
-from chainrule.errors import UsageError
+from chainrule.errors import InvalidParameterError, UsageError
+from chainrule.tabular.dialect import AS_FOUND, SPOKEN, Dialect
 from chainrule.tabular.encoder import Encoder
+from chainrule.tabular.reading import ASCII, UTF8, Reading
 from chainrule.tabular.table import Table
 
-__all__ = ["Predictions", "TableModel", "encoder_of", "predict_table"]
+__all__ = [
+    "Predictions",
+    "TableModel",
+    "as_in_training",
+    "encoder_of",
+    "predict_table",
+    "unlike_training",
+]
 
 
 class TableModel(Protocol):
@@ -88,3 +99,69 @@ def predict_table(model: TableModel, table: Table) -> Predictions:
     P = model.predict_proba(X)
     labels = encoder.target.decode(np.argmax(P, axis=1))
     return Predictions(labels, P, encoder.target.classes)
+
+
+def as_in_training(
+    record: Mapping[str, Any], columns: Iterable[str], stated: Dialect = AS_FOUND
+) -> Dialect:
+    """Return a dialect whose first guess is how a model's own table was read.
+
+    Parameters
+    ----------
+    record : mapping
+        The model's. It is trusted as far as it makes sense.
+    columns : iterable of str
+        Names that the table is going to have.
+    stated : Dialect
+        What is known of the table; it wins.
+
+    Example
+    -------
+    >>> from chainrule.tabular.predict import as_in_training
+    >>> as_in_training({"reading": {"delimiter": ";", "ways": {}}}, ["x"]).guess is None
+    True
+    """
+    known = _stated_in(record)
+    found = Reading.from_document(record.get("reading"))
+    if found is None and known == AS_FOUND:
+        return stated
+    guess = Reading(known.delimiter or "", known.encoding or UTF8, known.decimal)
+    if found is not None:
+        same = codecs.lookup(guess.encoding) == codecs.lookup(found.encoding)
+        guess = replace(found, encoding=guess.encoding if same else found.encoding)
+    return replace(stated, guess=replace(guess, columns=tuple(columns)))
+
+
+def _stated_in(record: Mapping[str, Any]) -> Dialect:
+    settings = record.get("settings")
+    if not isinstance(settings, Mapping):
+        return AS_FOUND
+    with suppress(InvalidParameterError):
+        return Dialect(settings.get("delimiter"), settings.get("encoding"), settings.get("decimal"))
+    return AS_FOUND
+
+
+def unlike_training(reading: Reading | None, dialect: Dialect) -> list[str]:
+    """Return what is written in another way than in training, or was guessed from it."""
+    guess = dialect.guess
+    if reading is None or guess is None:
+        return []
+    notes: list[str] = []
+    if reading.delimiter and guess.delimiter not in ("", reading.delimiter):
+        signs = _spoken(reading.delimiter), _spoken(guess.delimiter)
+        notes.append("the fields are delimited by {}; in training by {}".format(*signs))
+    same = codecs.lookup(reading.encoding) == codecs.lookup(guess.encoding)
+    if reading.encoding != ASCII and not same:
+        notes.append(f"the text is {reading.encoding}; in training it was {guess.encoding}")
+    elif same and dialect.encoding is None and reading.encoding != UTF8:
+        notes.append(f"the text is not UTF-8, and read as {guess.encoding}, as in training")
+    for name, way in reading.ways.items():
+        before = guess.ways.get(name, way)
+        if way != before:
+            notes.append(f"{name}: {way}; in training {before}")
+    return notes
+
+
+def _spoken(delimiter: str) -> str:
+    words = (word for word, sign in SPOKEN.items() if sign == delimiter and word.isalpha())
+    return next(words, repr(delimiter))

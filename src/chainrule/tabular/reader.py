@@ -8,25 +8,31 @@ so that a file means the same in each format. A text table is first surveyed by 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import numpy as np
 
 from chainrule.checks import shown
 from chainrule.errors import DataError, MissingExtraError
-from chainrule.tabular.cells import Profile, conversion, misfit, profile_query
+from chainrule.tabular.cells import Profile, misfit
 from chainrule.tabular.dialect import AS_FOUND, Dialect
+from chainrule.tabular.first_guess import has_say, settled
+from chainrule.tabular.intake import Intake, Plans, json_intake, text_intake
+from chainrule.tabular.levels import Batch
 from chainrule.tabular.load import Cells, load
-from chainrule.tabular.notes import column_notes
+from chainrule.tabular.notes import column_notes, typed_notes
+from chainrule.tabular.parquet import parquet_intake
+from chainrule.tabular.reading import Reading
 from chainrule.tabular.rewrite import codes, plainly, rewritten
+from chainrule.tabular.scan import Plan
 from chainrule.tabular.source import SUFFIXES as SUFFIXES
 from chainrule.tabular.source import Source, opened
-from chainrule.tabular.table import Column, Kind, Table
+from chainrule.tabular.table import Coded, Column, Kind, Table
+from chainrule.tabular.typed import KIND_OF, Typed, typed_columns
 
-__all__ = ["SUFFIXES", "read_table"]
+__all__ = ["SUFFIXES", "read_source", "read_table"]
 
 
 def read_table(
@@ -65,20 +71,28 @@ def read_table(
     >>> [(column.name, column.kind) for column in table.columns], table.rows
     ([('rooms', 'number'), ('town', 'text')], 2)
     """
-    duckdb = _duckdb()
+    _duckdb()
     with opened(path, dialect) as source:
-        # What does not fit into memory goes to the folder that is cleared away, not beside the
-        # user's files; and nothing is ever fetched from a network to read a file.
-        spill = source.folder / "spill"
-        with duckdb.connect(":memory:", config={**_SETTINGS, "temp_directory": str(spill)}) as run:
-            try:
-                # The search for common parts takes the square of the number of columns.
-                run.execute("SET disabled_optimizers = 'common_subexpressions'")
-                return _columns(load(run, source, dialect, expected), expected, dialect)
-            except duckdb.OutOfMemoryException as error:
-                raise MemoryError(str(error)) from None
-            except duckdb.Error as error:
-                raise _unreadable(source, error) from None
+        return read_source(source, expected, dialect)
+
+
+def read_source(
+    source: Source, expected: Mapping[str, Kind] | None = None, dialect: Dialect = AS_FOUND
+) -> Table:
+    """Read a table as `read_table` does, from a file that is open already."""
+    duckdb = _duckdb()
+    # What does not fit into memory goes to the folder that is cleared away, not beside the user's
+    # files; and nothing is ever fetched from a network to read a file.
+    spill = source.folder / "spill"
+    with duckdb.connect(":memory:", config={**_SETTINGS, "temp_directory": str(spill)}) as run:
+        try:
+            # The search for common parts takes the square of the number of columns.
+            run.execute("SET disabled_optimizers = 'common_subexpressions'")
+            return _read(run, _intake(run, source, dialect, expected), expected, dialect)
+        except duckdb.OutOfMemoryException as error:
+            raise MemoryError(str(error)) from None
+        except duckdb.Error as error:
+            raise _unreadable(source, error) from None
 
 
 _SETTINGS = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
@@ -103,103 +117,157 @@ class _Found:
     cell: str
     kind: Kind
     profile: Profile
+    way: str = ""
+    """How the cells were written, if not the plain way."""
 
 
-_CELLS = 4_000_000
-"""Cells that one query converts at most, unless one column has more."""
+def _intake(
+    run: Any, source: Source, dialect: Dialect, expected: Mapping[str, Kind] | None
+) -> Intake:
+    if source.form == "json":
+        return json_intake(source, expected)
+    if source.form == "parquet":
+        return parquet_intake(run, source, expected)
+    return text_intake(source, dialect, expected)
 
 
-def _columns(cells: Cells, expected: Mapping[str, Kind] | None, dialect: Dialect) -> Table:
-    names = cells.names if expected is None else tuple(expected)
-    numbers = {name: number for number, name in enumerate(cells.names)}
+def _read(run: Any, intake: Intake, expected: Mapping[str, Kind] | None, dialect: Dialect) -> Table:
+    names = intake.names if expected is None else tuple(expected)
+    numbers = {name: number for number, name in enumerate(intake.names)}
     places = {name: f"c{numbers[name]}" for name in names}
-    profiles = _profiles(
-        cells, {cell: None if expected else _typed(cells, name) for name, cell in places.items()}
-    )
-    notes = list(cells.notes)
-    found: list[_Found] = []
+    plans = _plans(intake, places, expected, dialect)
+    cells = Cells(run, intake)
+    try:
+        columns, text = _sure(cells, plans, places, expected)
+        return _columns(cells, columns, text, places, expected, dialect)
+    finally:
+        cells.drop()
+
+
+def _plans(
+    intake: Intake,
+    places: Mapping[str, str],
+    expected: Mapping[str, Kind] | None,
+    dialect: Dialect,
+) -> dict[str, Plan]:
+    """Return how each column is read first: text if something else than its look has a say."""
+    plans: dict[str, Plan] = {}
     for name, cell in places.items():
+        plan = intake.plans[int(cell[1:])]
+        kind = KIND_OF[plan]
         wanted = None if expected is None else expected[name]
-        found.append(
-            _decided(
-                cells, _Found(name, cell, wanted or "text", profiles[cell]), dialect, wanted, notes
-            )
-        )
+        stated = intake.kinds.get(name) is not None
+        said = kind == "number" and not stated and has_say(dialect, name)
+        if wanted not in (None, kind) or said:
+            plan = "text"
+        plans[cell] = plan
+    return plans
+
+
+def _sure(
+    cells: Cells,
+    plans: Plans,
+    places: Mapping[str, str],
+    expected: Mapping[str, Kind] | None,
+) -> tuple[dict[str, Typed], list[tuple[Batch, Kind | None]]]:
+    """Read all columns; return those that are beyond doubt, and the others as text."""
+    names = {cell: name for name, cell in places.items()}
+    stated: dict[str, Kind | None] = {
+        cell: None if expected else _typed(cells.intake, names[cell]) for cell in plans
+    }
+    plans = load(cells, plans, "p0")
+    mixed = {cell: f"r{cell[1:]}" for cell, plan in plans.items() if plan == "mixed"}
+    cells.take("p0", mixed, dict.fromkeys(mixed))
+    found = dict(typed_columns(cells, "p0", plans, names))
+    text = cells.take("p0", {c: c for c, plan in plans.items() if plan == "text"}, stated)
+    doubtful = {cell: cell for cell, typed in found.items() if typed is None}
+    if doubtful:
+        load(cells, dict.fromkeys(doubtful, "text"), "p1")
+        text += cells.take("p1", doubtful, stated)
+    return {cell: typed for cell, typed in found.items() if typed is not None}, text
+
+
+def _columns(
+    cells: Cells,
+    sure: Mapping[str, Typed],
+    text: Sequence[tuple[Batch, Kind | None]],
+    places: Mapping[str, str],
+    expected: Mapping[str, Kind] | None,
+    dialect: Dialect,
+) -> Table:
+    names = {cell: name for name, cell in places.items()}
+    general = list(cells.intake.notes)
+    told: dict[str, list[str]] = {cell: [] for cell in names}
+    open_ = {name: cell for name, cell in places.items() if cell not in sure}
+    dialect = settled(cells, open_, dialect, general)
     columns: dict[str, Column] = {}
-    for group in _groups(cells, found):
-        for one in group:
-            if not one.profile.fits(one.kind):
-                _require_kind(cells, one)
-        for one, fetched in zip(group, _fetch(cells, group), strict=True):
-            column = _column(cells, one, fetched)
-            notes.extend(column_notes(cells, one.cell, column, one.profile))
-            columns[one.name] = column
-    ordered = tuple(columns[name] for name in names)
-    return Table(ordered, cells.source, tuple(notes), cells.lines)
-
-
-def _typed(cells: Cells, name: str) -> Kind | None:
-    """Return the kind that the file states, if that settles the matter."""
-    kind = cells.kinds.get(name)
-    return None if kind == "text" and cells.dates_are_text else kind
+    ways: dict[str, str] = {}
+    for cell, typed in sure.items():
+        columns[cell] = typed.column
+        told[cell] = typed_notes(cells, cell, typed)
+    for batch, stated in text:
+        found = _decided(cells, batch, stated, names, expected, dialect, told)
+        for cell, values, coded in batch.values({one.cell: one.kind for one in found.values()}):
+            one = found[cell]
+            columns[cell] = _column(cells, one, values, coded)
+            told[cell] += column_notes(cells, cell, columns[cell], one.profile)
+            if one.way:
+                ways[one.name] = one.way
+        batch.drop()
+    notes = [*general, *(note for cell in names for note in told[cell])]
+    intake = cells.intake
+    reading = Reading(intake.delimiter, intake.encoding, dialect.decimal, ways)
+    ordered = tuple(columns[cell] for cell in names)
+    return Table(ordered, intake.source, tuple(notes), intake.lines, reading)
 
 
 def _decided(
+    cells: Cells,
+    batch: Batch,
+    stated: Kind | None,
+    names: Mapping[str, str],
+    expected: Mapping[str, Kind] | None,
+    dialect: Dialect,
+    told: Mapping[str, list[str]],
+) -> dict[str, _Found]:
+    """Return the columns of a batch, each with its kind, which all its cells have."""
+    found: dict[str, _Found] = {}
+    for cell, profile in batch.profiles(stated).items():
+        wanted = None if expected is None else expected[names[cell]]
+        one = _Found(names[cell], cell, wanted or "text", profile)
+        found[cell] = _with_kind(cells, one, dialect, wanted, told[cell])
+        if not found[cell].profile.fits(found[cell].kind):
+            _require_kind(cells, found[cell])
+    return found
+
+
+def _typed(intake: Intake, name: str) -> Kind | None:
+    """Return the kind that the file states, if that settles the matter."""
+    kind = intake.kinds.get(name)
+    return None if kind == "text" and intake.dates_are_text else kind
+
+
+def _with_kind(
     cells: Cells, one: _Found, dialect: Dialect, wanted: Kind | None, notes: list[str]
 ) -> _Found:
     """Return the column with its kind: wanted, stated by the file, or read off the cells."""
     name, cell, profile = one.name, one.cell, one.profile
-    stated = cells.kinds.get(name)
+    stated = cells.intake.kinds.get(name)
     if not profile.filled:
         return _Found(name, cell, "empty", profile)
     if wanted is None and stated is not None:
-        dates = profile.kind() == "date" and cells.dates_are_text and stated == "text"
+        as_text = cells.intake.dates_are_text and stated == "text"
+        dates = as_text and profile.kind() == "date"
         return _Found(name, cell, "date" if dates else stated, profile)
-    profile, found = rewritten(cells, name, cell, profile, wanted, dialect)
-    notes.extend(found)
+    way = ""
+    if stated in (None, "text"):  # numbers of a typed file are what they are
+        profile, found, way = rewritten(cells, name, cell, profile, wanted, dialect)
+        notes.extend(found)
     kind = wanted or profile.kind()
     if wanted is None and profile.coded and (note := codes(cells, name, cell, profile)):
         notes.append(note)
         kind = "text"
-    return _Found(name, cell, kind, profile)
-
-
-def _profiles(cells: Cells, stated: Mapping[str, Kind | None]) -> dict[str, Profile]:
-    counts: dict[str, dict[str, int]] = {cell: {} for cell in stated}
-    kinds: dict[tuple[str, Kind | None], list[str]] = {}
-    for cell, kind in stated.items():
-        kinds.setdefault((cells.table(cell), kind), []).append(cell)
-    for (table, kind), members in kinds.items():
-        for place, found, count in cells.ask(profile_query(table, members, kind)).fetchall():
-            counts[members[place]][found] = count
-    return {cell: Profile.from_counts(found) for cell, found in counts.items()}
-
-
-def _groups(cells: Cells, found: list[_Found]) -> Iterator[list[_Found]]:
-    """Yield columns of one table and one kind, so many that a query is worth its planning."""
-    most = max(_CELLS // cells.rows, 1)
-
-    def alike(one: _Found) -> tuple[str, Kind]:
-        return cells.table(one.cell), one.kind
-
-    for _, members in groupby(sorted(found, key=alike), key=alike):
-        listed = list(members)
-        for start in range(0, len(listed), most):
-            yield listed[start : start + most]
-
-
-def _fetch(cells: Cells, group: list[_Found]) -> Iterator[np.ndarray]:
-    """Yield the values of columns of one table and kind, masked where they are missing."""
-    listed = ", ".join(one.cell for one in group)
-    table, kind = cells.table(group[0].cell), group[0].kind
-    # One expression for all columns: planning one for each takes longer than converting.
-    fetched = cells.ask(
-        f"SELECT {conversion('cell', kind)} AS value "
-        f"FROM (SELECT unnest([{listed}]) AS cell FROM {table})"
-    ).fetchnumpy()["value"]
-    rows = fetched.reshape(cells.rows, len(group))
-    for place in range(len(group)):
-        yield rows[:, place]
+    return _Found(name, cell, kind, profile, way)
 
 
 def _require_kind(cells: Cells, one: _Found) -> None:
@@ -215,24 +283,16 @@ def _require_kind(cells: Cells, one: _Found) -> None:
         )
 
 
-def _column(cells: Cells, one: _Found, fetched: np.ndarray) -> Column:
-    mask = np.ma.getmaskarray(fetched)
-    data = np.ma.getdata(fetched)
-    if one.kind == "text":
-        text = data.astype(object)  # a copy, for `data` is a part of the group's array
-        text[mask] = None
-        return Column(one.name, one.kind, text)
-    values = np.where(mask, np.nan, data.astype(np.float64))
-    infinite = np.flatnonzero(np.isinf(values))
-    if len(infinite):
-        text = cells.first(one.cell, f"rowid = {infinite[0]}")
+def _column(cells: Cells, one: _Found, values: np.ndarray, coded: Coded | None) -> Column:
+    if one.kind != "text" and np.isinf(values).any():
+        place, text = cells.first(one.cell, f"isinf(try_cast({one.cell} AS DOUBLE))") or ("", "inf")
         raise DataError(
             f"column {one.name!r} holds an infinite number",
-            where=cells.place(int(infinite[0])),
+            where=place,
             expected="a finite number, or an empty cell where it is not known",
-            got=shown(text[1] if text else "inf"),
+            got=shown(text),
         )
-    return Column(one.name, one.kind, values)
+    return Column(one.name, one.kind, values, coded)
 
 
 def _unreadable(source: Source, error: Exception) -> DataError:

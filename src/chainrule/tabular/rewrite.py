@@ -3,31 +3,44 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
-from chainrule.tabular.cells import Profile, profile_query
+from chainrule.tabular.cells import Profile
 from chainrule.tabular.dialect import Dialect
+from chainrule.tabular.first_guess import way_of_training
 from chainrule.tabular.forms import LOOKS, WAYS, Way
 from chainrule.tabular.load import Cells
 from chainrule.tabular.table import Kind
 
-__all__ = ["codes", "plainly", "rewritten"]
+__all__ = ["Rewritten", "codes", "plainly", "rewritten"]
 
 _FRAMED = r"([^\W\d]{1,4} )?\W{0,3}\d[\d.,]*(\D{1,4}\d[\d.,]*){0,3}\D{0,6}"
 _COMMA = 'say what the comma is: decimal="," or decimal="."'
 
 
+class Rewritten(NamedTuple):
+    """What a column holds now, what is to be said about it, and the way it was written before."""
+
+    profile: Profile
+    notes: list[str]
+    way: str = ""
+
+
 def rewritten(
     cells: Cells, name: str, cell: str, profile: Profile, wanted: Kind | None, dialect: Dialect
-) -> tuple[Profile, list[str]]:
+) -> Rewritten:
     """Rewrite a column in the plain way if another way fits it beyond doubt.
 
-    Returns the profile of what the column holds now, and notes.
+    The way of a guess (`Dialect.guess`) needs no proof by the cells.
     """
     if wanted in ("text", "boolean"):
-        return profile, []
+        return Rewritten(profile, [])
+    way = way_of_training(cells, name, cell, profile, wanted, dialect)
+    if way is not None:
+        return _applied(cells, name, cell, way, ", as in training")
     told = wanted is None and profile.kind() == "text" and profile.nearly() != "date"
     if not _worth(cells, cell, profile, wanted, dialect):
-        return profile, _framed(cells, name, cell) if told else []
+        return Rewritten(profile, _framed(cells, name, cell) if told else [])
     doubtful: list[Way] = []
     for way in WAYS:
         given = way.given(dialect.decimal, cells.delimiter)
@@ -41,11 +54,16 @@ def rewritten(
         if not (given or proof):
             doubtful.append(way)
             continue
-        place, text = cells.first(cell, _is_special(cell)) or ("", "")
-        cells.ask(way.rewriting(table, cell))
-        return _profile(cells, cell), [f"{name}: {way.name}, such as {text[:40]!r} ({place})"]
+        return _applied(cells, name, cell, way)
     notes = _doubts(cells, name, cell, doubtful, profile)
-    return profile, notes or (_framed(cells, name, cell) if told else [])
+    return Rewritten(profile, notes or (_framed(cells, name, cell) if told else []))
+
+
+def _applied(cells: Cells, name: str, cell: str, way: Way, since: str = "") -> Rewritten:
+    place, text = cells.first(cell, _is_special(cell)) or ("", "")
+    cells.rewrite(cell, way)
+    note = f"{name}: {way.name}{since}, such as {text[:40]!r} ({place})"
+    return Rewritten(cells.batches[cell].profile(cell), [note], way.name)
 
 
 def _worth(
@@ -63,11 +81,6 @@ def _worth(
 
 def _is_special(cell: str) -> str:
     return f"regexp_matches({cell}, '[,%/.]')"
-
-
-def _profile(cells: Cells, cell: str) -> Profile:
-    rows = cells.ask(profile_query(cells.table(cell), [cell], None)).fetchall()
-    return Profile.from_counts({kind: count for _, kind, count in rows})
 
 
 def _doubts(cells: Cells, name: str, cell: str, ways: list[Way], profile: Profile) -> list[str]:
@@ -104,9 +117,7 @@ def _framed(cells: Cells, name: str, cell: str) -> list[str]:
 def codes(cells: Cells, name: str, cell: str, profile: Profile) -> str | None:
     """Return a note if the numbers of a column are codes: digits of one length, zeros in front."""
     table = cells.table(cell)
-    lengths = (
-        f"count(DISTINCT length({cell})), count(*) FILTER (regexp_full_match({cell}, '[0-9]+'))"
-    )
+    lengths = f"count(DISTINCT length({cell})), sum(n) FILTER (regexp_full_match({cell}, '[0-9]+'))"
     different, digits = cells.ask(f"SELECT {lengths} FROM {table}").fetchone()
     if different != 1 or digits != profile.filled:
         return None

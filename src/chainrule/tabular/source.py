@@ -25,13 +25,14 @@ import tempfile
 import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NoReturn
 
 from chainrule.errors import ChainruleError, DataError, MissingExtraError
 from chainrule.files import readable_file
 from chainrule.tabular.dialect import Dialect
+from chainrule.tabular.reading import ASCII, UTF8, encoding_by
 from chainrule.training.blocks_folder import passing_folder
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "Source",
     "damaged",
     "interrupts",
+    "literal_path",
     "opened",
     "room",
     "unpacked",
@@ -86,6 +88,8 @@ class Source:
         The name says that tabs delimit (`.tsv`).
     encoding : str
         `"utf-8"` or `"utf-8-sig"`, or the name that was stated.
+    written : str
+        The encoding of the file itself.
     """
 
     name: str
@@ -94,6 +98,7 @@ class Source:
     folder: Path
     tabs: bool = False
     encoding: str = "utf-8-sig"
+    written: str = UTF8
 
     def text(self) -> io.TextIOWrapper:
         """Open as text, line ends as they are."""
@@ -186,6 +191,11 @@ def _standard_input(folder: Path) -> Source:
     return Source(name, local, "json" if begin.startswith(b"{") else "text", folder)
 
 
+def literal_path(path: Path) -> str:
+    """Return the path so that DuckDB takes `*`, `?` and `[` in it for themselves."""
+    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in str(path.resolve()))
+
+
 def unpacked(path: Path) -> BinaryIO:
     """Open a file, unpacking it if its name ends in `.gz` or `.zst`."""
     if path.suffix.lower() == ".gz":
@@ -226,23 +236,27 @@ def _plain(source: Source, dialect: Dialect) -> Source:
         return source
     packed = _is_zstd(source.local)
     try:
-        with unpacked(source.local) as file:
-            encoding = _encoding(file.read(4), dialect)
-        if encoding == "utf-8-sig" and not packed:
+        encoding = _encoding(source.local, dialect)
+        source, utf8 = replace(source, written=encoding), encoding in (UTF8, ASCII)
+        if utf8 and not packed:
             return source
         local = source.folder / "unpacked"
         with unpacked(source.local) as file, local.open("wb") as out:
-            _recode(source, file, out, None if encoding == "utf-8-sig" else encoding)
+            _recode(source, file, out, None if utf8 else encoding)
     except _faults(source.local) as error:
         raise damaged(source, error) from None
-    return Source(source.name, local, source.form, source.folder, source.tabs)
+    return replace(source, local=local)
 
 
-def _encoding(head: bytes, dialect: Dialect) -> str:
+def _encoding(path: Path, dialect: Dialect) -> str:
     """Return the encoding: a byte-order mark outdoes what is stated, for no text begins so."""
+    with unpacked(path) as file:
+        head = file.read(4)
     marked = next((name for mark, name in _MARKS if head.startswith(mark)), None)
-    stated = codecs.lookup(dialect.encoding or "utf-8").name
-    return marked or ("utf-8-sig" if stated in ("utf-8", "utf-8-sig") else stated)
+    if not marked and dialect.encoding is None and dialect.guess is not None:
+        return encoding_by(dialect.guess.encoding, lambda: unpacked(path))
+    found = marked or codecs.lookup(dialect.encoding or UTF8).name
+    return UTF8 if found == "utf-8-sig" else found
 
 
 def _recode(source: Source, file: BinaryIO, out: BinaryIO, encoding: str | None) -> None:

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from chainrule.files import readable_file
 from chainrule.tabular.dialect import AS_FOUND, Dialect
 from chainrule.tabular.encoder import Encoder
+from chainrule.tabular.reading import Reading
 from chainrule.tabular.stream_fit import MOST_LEVELS, ColumnTally
 from chainrule.tabular.stream_passes import Told, encode, fit, read
 from chainrule.tabular.table import Kind
@@ -68,6 +69,8 @@ class StreamedTable:
         Training rows of each class.
     source : str
     notes : tuple of str
+    reading : Reading or None
+        How the file is written.
     """
 
     blocks: Blocks
@@ -78,6 +81,7 @@ class StreamedTable:
     class_counts: tuple[int, ...] | None
     source: str
     notes: tuple[str, ...] = field(default=())
+    reading: Reading | None = None
 
     def close(self) -> None:
         """Remove the files of the blocks."""
@@ -170,7 +174,15 @@ def stream_table(
     facts = tuple(_facts(tally) for tally in fitted.columns.values())
     notes = (*table.notes, *fitted.notes())
     return StreamedTable(
-        blocks, encoder, facts, table.rows, fitted.dropped, counts, str(path), notes
+        blocks,
+        encoder,
+        facts,
+        table.rows,
+        fitted.dropped,
+        counts,
+        str(path),
+        notes,
+        table.reading,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from chainrule.errors import ChainruleError, DataError, TargetError
 from chainrule.tabular.dialect import Dialect
 from chainrule.tabular.encoder import Encoder
 from chainrule.tabular.reader import read_table
+from chainrule.tabular.reading import Reading
 from chainrule.tabular.stream_cache import ColumnCache
 from chainrule.tabular.stream_fit import MOST_LEVELS, ColumnTally, TargetTally
 from chainrule.tabular.stream_parts import FilePart, file_parts
@@ -43,6 +44,8 @@ class ReadTable:
     budget : Budget
     told : function
     notes : tuple of str
+    reading : Reading or None
+        How all parts of the file are written.
     """
 
     cache: ColumnCache
@@ -51,6 +54,7 @@ class ReadTable:
     budget: Budget
     told: Told
     notes: tuple[str, ...]
+    reading: Reading | None = None
 
     @property
     def rows(self) -> int:
@@ -96,9 +100,11 @@ def read(
     cache = ColumnCache(room, str(path))
     notes: dict[str, str] = {}
     done = 0
+    readings: list[Reading | None] = []
     for part in file_parts(path, dialect, room, budget):
         with _whole(part):
-            table = read_table(part.path, dialect=dialect)
+            table = read_table(part.path, dialect=_of_parts(dialect))
+        readings.append(table.reading)
         if not done and part.path.suffix != ".jsonl":
             _require_columns(target, ignore, table.names, str(path))
         cache.add(_placed(table, part))
@@ -111,7 +117,15 @@ def read(
     changed = _read_again(path, dialect, room, budget, cache, kinds)
     listed = [note for note in notes.values() if note.partition(":")[0] not in changed]
     listed = listed[:_MOST_NOTES] + [f"{name}: {_MIXED}" for name in sorted(changed)]
-    return ReadTable(cache, kinds, target, budget, tell, tuple(listed))
+    reading = Reading.joined(readings)
+    if reading is not None and dialect.encoding is not None:
+        reading = replace(reading, encoding=dialect.encoding)
+    return ReadTable(cache, kinds, target, budget, tell, tuple(listed), reading)
+
+
+def _of_parts(dialect: Dialect) -> Dialect:
+    """Return how a part of a text table is written: in UTF-8, whatever the whole is in."""
+    return replace(dialect, encoding=None)
 
 
 def _require_columns(
@@ -141,7 +155,7 @@ def _read_again(
             if names:
                 with _whole(part):
                     expected: dict[str, Kind] = dict.fromkeys(names, "text")
-                    cache.amend(number, read_table(part.path, expected, dialect))
+                    cache.amend(number, read_table(part.path, expected, _of_parts(dialect)))
     return {name for names in misread for name in names}
 
 

@@ -11,7 +11,7 @@ import csv
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,10 +20,11 @@ import numpy as np
 
 from chainrule.errors import DataError
 from chainrule.tabular.dialect import Dialect
+from chainrule.tabular.scan import Plan, scan_rows
 from chainrule.tabular.source import DAMAGE, Source, damaged, room, unpacked
 from chainrule.tabular.table import BLANKS
 
-__all__ = ["Survey", "copied", "survey_text"]
+__all__ = ["Survey", "copied", "named_rows", "survey_text"]
 
 DELIMITERS = (",", ";", "\t", "|")
 _EXCEL = ["sep=", ""]
@@ -50,6 +51,8 @@ class Survey:
     longest : int
         Characters of the longest row.
     notes : tuple of str
+    plans : tuple of Plan or None
+        How each column may be read, where that is known.
     """
 
     names: tuple[str, ...]
@@ -60,6 +63,7 @@ class Survey:
     plain: bool
     longest: int
     notes: tuple[str, ...]
+    plans: tuple[Plan, ...] | None = None
 
 
 def survey_text(source: Source, dialect: Dialect) -> Survey:
@@ -72,7 +76,14 @@ def survey_text(source: Source, dialect: Dialect) -> Survey:
         few fields, an unbalanced quote; each with the file and the line.
     """
     try:
-        delimiter = dialect.delimiter or _sniff_delimiter(source, dialect.quote)
+        delimiter = (
+            dialect.delimiter
+            or _delimiter_of_training(source, dialect)
+            or _sniff_delimiter(source, dialect.quote)
+        )
+        scanned = _scanned(source, delimiter) if dialect.quote == '"' else None
+        if scanned is not None:
+            return scanned
         with source.text() as file:
             return _survey(source, _Records(source, file, delimiter, dialect.quote))
     except UnicodeDecodeError:
@@ -88,23 +99,59 @@ def copied(source: Source, survey: Survey, groups: list[range]) -> list[Path]:
     """
     paths = [source.folder / f"columns-{number}.csv" for number in range(len(groups))]
     files: list[Any] = []
-    with room(source.folder), source.text() as file:
+    with room(source.folder):
         try:
             files.extend(path.open("w", encoding="utf-8", newline="") for path in paths)
             writers = [csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n") for out in files]
-            stream = iter(_Records(source, file, survey.delimiter, survey.quote))
-            next(record for _, record in stream if record and record != _EXCEL)
-            width = len(survey.names)
-            for _, record in stream:
-                if not record and width > 1:
-                    continue
-                cells = [cell.strip(BLANKS) for cell in record] or [""]
+            rows = named_rows(source, survey.delimiter, survey.quote)
+            next(rows)
+            for row in rows:
+                cells = [cell.strip(BLANKS) for cell in row]
                 for writer, group in zip(writers, groups, strict=True):
                     writer.writerow(cells[group.start : group.stop])
         finally:
             for out in files:
                 out.close()
     return paths
+
+
+def _scanned(source: Source, delimiter: str) -> Survey | None:
+    """Return the survey of a table that is written as most are; None if it is not."""
+    with unpacked(source.local) as file:
+        scan = scan_rows(file, delimiter)
+    if scan is None or scan.header == _EXCEL:
+        return None
+    names, notes = _header(source, 1, scan.header)
+    notes += _passed_over(scan.blank)
+    return Survey(
+        names,
+        len(scan.lines),
+        delimiter,
+        '"',
+        scan.lines,
+        True,
+        scan.longest,
+        tuple(notes),
+        scan.plans,
+    )
+
+
+def _passed_over(blank: int) -> list[str]:
+    if not blank:
+        return []
+    return [f"{blank} empty line{'s' if blank > 1 else ''} between the rows passed over"]
+
+
+def named_rows(source: Source, delimiter: str, quote: str) -> Iterator[Sequence[str]]:
+    """Yield the names of the columns, then the fields of each row as they stand."""
+    with source.text() as file:
+        stream = iter(_Records(source, file, delimiter, quote))
+        line, header = next((n, record) for n, record in stream if record and record != _EXCEL)
+        names, _ = _header(source, line, header)
+        yield names
+        for _, record in stream:
+            if record or len(names) == 1:
+                yield record or [""]
 
 
 class _Records:
@@ -183,8 +230,7 @@ def _survey(source: Source, records: _Records) -> Survey:
         lines.append(line)
     if not lines:
         raise DataError("the table has a header but no rows", where=source.name)
-    if blank:
-        notes.append(f"{blank} empty line{'s' if blank > 1 else ''} between the rows passed over")
+    notes += _passed_over(blank)
     plain = len(records.ends & {"\n", "\r\n", "\r"}) == 1 and "\r" not in records.ends
     plain = plain and records.quote == '"' and width > 1 and first[1] != _EXCEL
     return Survey(
@@ -238,16 +284,29 @@ def _is_number(text: str) -> bool:
     return True
 
 
+def _first_record(source: Source, delimiter: str, quote: str) -> list[str]:
+    with source.text() as file:
+        try:
+            records = _Records(source, file, delimiter, quote)
+            return next((record for _, record in records if record), [])
+        except ValueError:  # a DataError too: the pass proper will report it
+            return []
+
+
+def _delimiter_of_training(source: Source, dialect: Dialect) -> str | None:
+    """Return the guessed delimiter if it finds the columns that are looked for in the header."""
+    guess = dialect.guess
+    if guess is None or not guess.delimiter or not guess.columns:
+        return None
+    names = {name.strip() for name in _first_record(source, guess.delimiter, dialect.quote)}
+    return guess.delimiter if names.issuperset(guess.columns) else None
+
+
 def _sniff_delimiter(source: Source, quote: str) -> str:
     """Return the delimiter that splits the header into the most fields; a comma if none does."""
 
     def fields(delimiter: str) -> int:
-        with source.text() as file:
-            try:
-                records = _Records(source, file, delimiter, quote)
-                return next((len(record) for _, record in records if record), 0)
-            except ValueError:  # a DataError too: the pass proper will report it
-                return 0
+        return len(_first_record(source, delimiter, quote))
 
     return "\t" if source.tabs and fields("\t") > 1 else max(DELIMITERS, key=fields)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, TypeAlias
 
@@ -11,11 +11,13 @@ import numpy as np
 
 from chainrule.errors import DataError
 from chainrule.registry import suggest
+from chainrule.tabular.reading import Reading
 
 __all__ = [
     "BLANKS",
     "EXACT",
     "KINDS",
+    "Coded",
     "Column",
     "Kind",
     "Table",
@@ -32,6 +34,39 @@ EXACT = 2.0**53
 
 
 @dataclass(frozen=True)
+class Coded:
+    """A column of text as numbers: `levels[codes]`, and None where a code is -1."""
+
+    codes: np.ndarray
+    levels: list[str]
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> Coded:
+        """Return a column of text with its levels numbered in the order in which they come."""
+        cells = values.tolist()
+        levels = [level for level in dict.fromkeys(cells) if level is not None]
+        places: dict[str | None, int] = {level: place for place, level in enumerate(levels)}
+        places[None] = -1
+        codes = np.fromiter(map(places.__getitem__, cells), np.int32, len(cells))
+        return cls(codes, levels)
+
+    def values(self) -> np.ndarray:
+        """Return the cells as the reader gave them."""
+        levels = np.empty(len(self.levels) + 1, dtype=object)
+        levels[:-1] = self.levels
+        return levels[self.codes]  # -1 is the last one, None
+
+    def take(self, rows: np.ndarray | slice) -> Coded:
+        """Return some of the cells; the levels are the same."""
+        return Coded(self.codes[rows], self.levels)
+
+    def counts(self) -> dict[str, int]:
+        """Return how often each level that occurs does so, in the order of the levels."""
+        counts = np.bincount(self.codes[self.codes >= 0], minlength=len(self.levels)).tolist()
+        return {level: count for level, count in zip(self.levels, counts, strict=True) if count}
+
+
+@dataclass(frozen=True)
 class Column:
     """One column.
 
@@ -45,6 +80,8 @@ class Column:
         - `"text"`: an object array of strings, None where missing;
         - `"empty"`: float64, every cell missing.
     values : (N,) array
+    coded : Coded, optional
+        The values of a column of text as numbers too, where they repeat themselves.
 
     Example
     -------
@@ -56,16 +93,20 @@ class Column:
     name: str
     kind: Kind
     values: np.ndarray
+    coded: Coded | None = field(default=None, compare=False, repr=False)
 
     def missing(self) -> np.ndarray:
         """Return where cells are missing, shape `(N,)`, boolean."""
+        if self.coded is not None:
+            return self.coded.codes < 0
         if self.kind == "text":
-            return np.array([cell is None for cell in self.values], bool)
+            return np.array([cell is None for cell in self.values.tolist()], bool)
         return np.isnan(self.values)
 
-    def take(self, rows: np.ndarray) -> Column:
+    def take(self, rows: np.ndarray | slice) -> Column:
         """Return the column with the given rows only."""
-        return Column(self.name, self.kind, self.values[rows])
+        coded = None if self.coded is None else self.coded.take(rows)
+        return Column(self.name, self.kind, self.values[rows], coded)
 
     def is_whole(self) -> bool:
         """Say whether this is a column of numbers without a fraction."""
@@ -89,12 +130,15 @@ class Table:
         What a careful reader would want to know ("rooms: 3 cells hold NA, read as missing").
     lines : (N,) int array, optional
         The line of the file of each row, from 1, where the rows are lines of text.
+    reading : Reading, optional
+        How the file was written, if it was read from one.
     """
 
     columns: tuple[Column, ...]
     source: str = "the table"
     notes: tuple[str, ...] = field(default=())
     lines: np.ndarray | None = field(default=None, compare=False)
+    reading: Reading | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not self.columns:
@@ -143,26 +187,31 @@ class Table:
             raise missing_column(name, self.names, self.source)
         return self.columns[place]
 
-    def take(self, rows: np.ndarray) -> Table:
-        """Return the table with the given rows only (indices or a mask)."""
+    def take(self, rows: np.ndarray | slice) -> Table:
+        """Return the table with the given rows only (indices, a mask, or a range)."""
         columns = tuple(column.take(rows) for column in self.columns)
         lines = None if self.lines is None else self.lines[rows]
-        return Table(columns, self.source, self.notes, lines)
+        return replace(self, columns=columns, lines=lines)
 
     def without(self, *names: str) -> Table:
         """Return the table without some columns."""
         kept = tuple(column for column in self.columns if column.name not in names)
-        return Table(kept, self.source, self.notes, self.lines)
+        return replace(self, columns=kept)
 
 
-def missing_column(name: str, names: tuple[str, ...], source: str) -> DataError:
-    """Return the error for a column that is not there."""
+def missing_column(
+    name: str,
+    names: tuple[str, ...],
+    source: str,
+    otherwise: str = "add it to the table; an empty column is read as missing",
+) -> DataError:
+    """Return the error for a column that is not there; what to do if no name is near."""
     listed = ", ".join(names[:20]) + (f", ... ({len(names)} in all)" if len(names) > 20 else "")
     return DataError(
         f"there is no column called {name!r}",
         where=source,
         expected=f"one of {listed}",
-        do=_near(name, names) or "add it to the table; an empty column is read as missing",
+        do=_near(name, names) or otherwise,
     )
 
 
@@ -178,9 +227,9 @@ def require_ignored(
     """
     for name in ignore:
         if name not in names:
-            error = missing_column(name, names, source)
-            error.do = _near(name, names) or "take it off the list of columns to leave out"
-            raise error
+            raise missing_column(
+                name, names, source, "take it off the list of columns to leave out"
+            )
         if name == target:
             raise DataError(f"the target {name!r} cannot be left out", where=source)
 

@@ -10,6 +10,7 @@ from chainrule.engine.parts import joined, step_masses
 from chainrule.engine.protocol import Buffers, Clock, EpochResult, Pulse
 from chainrule.errors import InvalidParameterError, UsageError
 from chainrule.plan.table import plan_cost
+from chainrule.training.augmentation import augment_in_place
 from chainrule.training.blocks_order import row_order
 from chainrule.training.blocks_rows import BlockRows
 from chainrule.training.course import Course
@@ -60,6 +61,10 @@ def _epoch(session: Session, buffers: Buffers) -> _Epoch:
     for turn in data.turns(batch, course.seed, progress.epoch, course.shuffle):
         rows = data.load(turn.pieces)
         order = row_order(len(turn), course.seed, progress.epoch, turn.position, course.shuffle)
+        if course.augment:
+            room = data.arena.budget.scores_bytes  # nothing is scored within an epoch
+            told = (course.seed, progress.epoch, turn.first, room)
+            augment_in_place(course.augment, rows, order, *told)
         moment = replace(clock, first_row=turn.first)
         pulse = _pulse(session, turn.first // batch, course.steps_per_epoch)
         result = engine.epoch(buffers, rows, order, batch, moment, pulse)

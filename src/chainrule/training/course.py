@@ -84,7 +84,7 @@ class Course:
     augment: tuple[Augmentation, ...] = ()
 
     def __post_init__(self) -> None:
-        if isinstance(self.stopping, int):
+        if isinstance(self.stopping, int) and self.stopping > 0 and self.stopping is not True:
             raise InvalidParameterError(
                 "stopping is not a number of epochs",
                 where="stopping",

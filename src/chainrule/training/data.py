@@ -27,7 +27,7 @@ from chainrule.maths.loss import Loss
 from chainrule.training.blocks_rows import BlockRows
 from chainrule.training.names import column_names, require_names
 from chainrule.training.split import split_rows
-from chainrule.training.targets import Targets, fit_targets, target_array
+from chainrule.training.targets import Targets, fit_targets, target_array, warn_if_constant
 
 __all__ = ["Dataset", "check_inputs", "check_weights", "prepare"]
 
@@ -249,6 +249,8 @@ def prepare(
         kept = weights > 0
         inputs, target, weights = inputs[kept], target[kept], weights[kept]
     targets, Y = fit_targets(target, loss)
+    if loss.task == "regression":
+        warn_if_constant(Y)
     rows = Rows(inputs, _typed(Y, dtype), weights)
     held = None
     if validation_share is not None:

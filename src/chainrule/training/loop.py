@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checks import Integer, check_parameters
+from chainrule.checks import Integer, check_parameters, shown
 from chainrule.engine.protocol import Clock, Observer
 from chainrule.engine.select import engine_for
 from chainrule.errors import InvalidParameterError
@@ -95,7 +95,7 @@ def run_course(
         {"checkpoint_every": Integer(1)}, {"checkpoint_every": checkpoint_every}, lambda name: name
     )
     if on_event is not None and not callable(on_event):
-        raise InvalidParameterError("on_event is not a function", got=repr(on_event))
+        raise InvalidParameterError("on_event is not a function", got=shown(on_event))
     stepwise = course.plan.optimizer.stepwise
     if not stepwise:
         require_plain(course.plan)
@@ -120,7 +120,7 @@ def run_epochs(session: Session) -> Outcome:
     recorder = session.recorder
     turn = engine.epoch if recorder is None else partial(recorder.epoch, engine)
     turn = turn if session.around is None else session.around(turn)
-    changed = Augmented(course) if course.augment else None
+    changed = Augmented(course.augment, rows, course.seed) if course.augment else None
     session.begin_epoch()
     while (reason := session.reason()) is None:
         progress = session.progress

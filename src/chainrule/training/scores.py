@@ -8,6 +8,7 @@ import numpy as np
 
 from chainrule.engine.protocol import Buffers, Rows
 from chainrule.engine.reference import ReferenceEngine
+from chainrule.maths.arrays import Array
 from chainrule.maths.loss import objective, row_factors
 from chainrule.maths.metric import Metric
 from chainrule.training.blocks_rows import BlockRows
@@ -34,12 +35,18 @@ def scores(
     raw = engine.raw(buffers.weights, buffers.running, rows.X).astype(np.float64)
     Y = rows.Y.astype(np.float64)
     weights = None if rows.weights is None else rows.weights.astype(np.float64)
-    found: dict[str, float] = {}
+
+    def mean(values: Array) -> float:
+        return float(objective(values, row_factors(weights, len(rows), plan.reduction, raw)))
+
     with np.errstate(all="ignore"):  # an overflow shows as a score that is not finite
+        if not metrics:
+            return {"loss": mean(plan.loss.value(raw, Y))} if with_loss else {}
+        found: dict[str, float] = {}
         if with_loss:
-            factors = row_factors(weights, len(rows), plan.reduction, raw)
-            found["loss"] = float(objective(plan.loss.value(raw, Y), factors))
-        if metrics:
+            values, P = plan.loss.scored(raw, Y)
+            found["loss"] = mean(values)
+        else:
             P = plan.loss.predict(raw)
-            found.update({metric.name: float(metric.score(P, Y, weights)) for metric in metrics})
+        found.update({metric.name: float(metric.score(P, Y, weights)) for metric in metrics})
     return found

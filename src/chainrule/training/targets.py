@@ -9,21 +9,25 @@ b) A matrix of several columns is one-hot, soft, or multi-label, and a column wi
    soft: the loss reads both itself and no labels are kept.
 c) Labels of mixed kinds are refused. NumPy would turn `[1, "a"]` into two strings, so lists are
    looked at before NumPy sees them.
+d) Labels that are all the same are refused: no loss can tell one class apart. A quantity that is
+   the same in every row is learned all the same, as scikit-learn does, but nobody wants that
+   unknowingly, so it is said.
 """
 
 from __future__ import annotations
 
 import numbers
+import warnings
 from typing import Any
 
 import numpy as np
 
 from chainrule.checks import shown
-from chainrule.errors import TargetError
+from chainrule.errors import ConstantTargetWarning, TargetError
 from chainrule.frozen import frozen
 from chainrule.maths.loss import Loss
 
-__all__ = ["Targets", "fit_targets", "label_array", "target_array"]
+__all__ = ["Targets", "fit_targets", "label_array", "target_array", "warn_if_constant"]
 
 
 def target_array(y: object) -> np.ndarray:
@@ -203,10 +207,11 @@ def fit_targets(y: np.ndarray, loss: Loss) -> tuple[Targets, np.ndarray]:
     classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise TargetError(
-            "the target has one class only, so there is nothing to learn",
+            "the target is constant: it has one class only, so there is nothing to learn",
             where="y",
             expected="at least two classes",
             got=f"{shown(classes[0].item())} in every row",
+            do="look at how the target is made: a filter or a join may have left one value",
         )
     try:
         Y = loss.encode(codes)
@@ -219,3 +224,27 @@ def fit_targets(y: np.ndarray, loss: Loss) -> tuple[Targets, np.ndarray]:
             do=error.do,
         ) from None
     return Targets(loss, tuple(classes.tolist()), Y.shape[1]), Y
+
+
+def warn_if_constant(Y: np.ndarray) -> None:
+    """Warn if the quantity to predict, `(N, K)`, is the same in every row, of which N > 1.
+
+    Example
+    -------
+    >>> import warnings
+    >>> import numpy as np
+    >>> from chainrule.training.targets import warn_if_constant
+    >>> with warnings.catch_warnings(record=True) as said:
+    ...     warnings.simplefilter("always")
+    ...     warn_if_constant(np.full((3, 1), 2.5))
+    >>> str(said[0].message)
+    'the target is constant: 2.5 in every row, so there is nothing else to learn'
+    """
+    if len(Y) < 2 or not np.array_equal(Y[0], Y[-1]) or not (Y[0] == Y).all():
+        return
+    value = shown(Y[0].item() if Y.shape[1] == 1 else Y[0].tolist())
+    warnings.warn(
+        f"the target is constant: {value} in every row, so there is nothing else to learn",
+        ConstantTargetWarning,
+        stacklevel=6,  # the caller of chainrule.train
+    )

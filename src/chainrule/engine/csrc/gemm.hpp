@@ -19,8 +19,11 @@
 
 namespace CR_ISA {
 
-#if defined(__AVX512F__) || defined(__aarch64__)
+#if defined(__AVX512F__)
 constexpr int kTileRows = 14;
+#elif defined(__aarch64__)
+// From 11 rows on GCC 12 keeps some of the sums in memory, although they would fit 32 registers.
+constexpr int kTileRows = 10;
 #else
 constexpr int kTileRows = 6;
 #endif

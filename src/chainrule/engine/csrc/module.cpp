@@ -10,10 +10,12 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <chrono>
 #include <cstdlib>
 
 #include "engine.hpp"
 #include "gil.hpp"
+#include "pool.hpp"
 
 #if defined(__x86_64__)
 namespace v2 {
@@ -289,6 +291,19 @@ NB_MODULE(_engine, m) {
                           std::int64_t columns, std::int64_t repeats) {
         const Gil::Released unlocked;
         return find_set(set).gemm_rate(rows, depth, columns, repeats);
+    });
+
+    // Seconds that a meeting of so many threads takes, which tells whether their cores share a cache.
+    m.def("meeting_seconds", [](int threads, int repeats) {
+        const Gil::Released unlocked;
+        const chainrule::Team team(threads);
+        chainrule::Barrier barrier(team.size());
+        const auto began = std::chrono::steady_clock::now();
+        team.run([&](int) {
+            for (int k = 0; k < repeats; ++k) barrier.wait();
+        });
+        const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - began;
+        return taken.count() / repeats;
     });
 
     nb::class_<PyEngine>(m, "Engine")

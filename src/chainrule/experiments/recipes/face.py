@@ -92,7 +92,7 @@ def lab_notes(
         raise UsageError(
             f"the recipe {recipe.name} trains nothing, so it takes no data", where="lab_notes"
         )
-    count = repeats or (min(recipe.repeats, 3) if quick else recipe.repeats)
+    count = repeats or (recipe.quick_repeats if quick else recipe.repeats)
     lab = Lab(count, seed, task, quick, workers, progress)
     evidence = recipe.perform(lab)
     seconds = time.perf_counter() - began

@@ -97,6 +97,7 @@ class Recipe(Record):
     home: ClassVar[str] = "digits"
     """The data without `--data`; empty for recipes that train nothing."""
     repeats: ClassVar[int] = 5
+    quick_repeats: ClassVar[int] = 3
     training: ClassVar[int | None] = None
     """Training rows, where a recipe needs few."""
 

@@ -44,6 +44,8 @@ class Warmup(Recipe):
     kept = "four hidden layers of 64 ReLU units, momentum 0.9, batches of 256, the epochs"
     source = "Goyal et al. (arXiv:1706.02677), section 2.2"
     repeats = 20
+    # Whether a large rate breaks a network is a matter of luck: three repeats show nothing of it.
+    quick_repeats = 20
 
     def arms(self, lab: Lab) -> list[Arm]:
         net = mlp(lab.data.facts.outputs, depth=4)

@@ -11,6 +11,7 @@ from chainrule.errors import UsageError
 from chainrule.glass.doctor.case import Case
 from chainrule.glass.doctor.fault import FAULTS, Fault, Found, Verdict
 from chainrule.glass.doctor.questions import examined
+from chainrule.training.arguments import clear_arguments
 from chainrule.training.recording import Recording
 
 __all__ = ["Diagnosis", "diagnose", "verdicts_of"]
@@ -70,6 +71,7 @@ class Diagnosis:
         return "\n".join(lines)
 
 
+@clear_arguments
 def diagnose(run: Any) -> Diagnosis:
     """Say what is wrong with a recorded run: which fault, where, by what evidence, what to change.
 
@@ -174,6 +176,14 @@ def _recording(run: Any) -> Recording:
         document = record.get("recording") if isinstance(record, dict) else None
         if document is not None:
             return Recording.from_document(document, run.plan)
+    trained = isinstance(run, BaseException) or hasattr(run, "history") or hasattr(run, "plan")
+    if not isinstance(recording, Recording) and not trained:
+        raise UsageError(
+            "this is no run to diagnose",
+            where="diagnose",
+            expected="what cr.train(..., record=True) returned or raised, or its model",
+            got=shown(run),
+        )
     if not isinstance(recording, Recording):
         raise UsageError(
             "there is no recording to diagnose",

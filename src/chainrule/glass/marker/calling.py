@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -119,7 +120,12 @@ def find_student(source: object) -> Student | None:
 
 
 def _members(source: object) -> dict[str, Any]:
-    return {name: getattr(source, name, None) for name in dir(source) if not name.startswith("__")}
+    names = [name for name in dir(source) if not name.startswith("__")]
+    found: dict[str, Any] = {}
+    for name in names:
+        with suppress(Exception):  # a property may raise what it likes; it is no function then
+            found[name] = getattr(source, name)
+    return found
 
 
 def _is_network(cls: type) -> bool:

@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import importlib
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
+
+import numpy as np
 
 from chainrule.checks import shown
 from chainrule.errors import InvalidParameterError, ShapeError
@@ -25,8 +27,9 @@ from chainrule.maths.activation import ACTIVATIONS, Activation
 from chainrule.maths.loss import LOSSES, Loss
 from chainrule.maths.optimizer import OPTIMIZERS
 from chainrule.maths.penalty import PENALTIES
+from chainrule.training.arguments import unknown_argument
 
-__all__ = ["Convention", "Exercise", "as_exercise"]
+__all__ = ["Convention", "Exercise", "as_exercise", "require_known"]
 
 importlib.import_module("chainrule.maths")  # registers the members that an exercise names
 
@@ -40,6 +43,12 @@ _LOSS_NAMES: dict[str, tuple[str, dict[str, float]]] = {
     "categorical_crossentropy": ("softmax_cross_entropy", {}),
 }
 """What courses call the losses, beside the names of the registry."""
+
+_STATED = (
+    *("network", "activation", "loss", "output", "reduction", "penalty", "layout", "targets"),
+    "optimizer",
+)
+"""What may be stated of an exercise."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +168,8 @@ class Exercise:
     def _named(self) -> tuple[Activation, ...]:
         depth = len(self.network) - 1
         given = self.activation if isinstance(self.activation, (tuple, list)) else None
+        if given is None:
+            ACTIVATIONS.make(self.activation)  # a network without hidden layers has no use for it
         names = list(given) if given is not None else [self.activation] * (depth - 1)
         if len(names) == depth - 1:
             names.append(self.loss.link if self.output is None else self.output)
@@ -245,7 +256,7 @@ class Exercise:
 def _check_network(network: object) -> None:
     good = isinstance(network, (tuple, list)) and len(network) >= 2
     if not good or not all(
-        isinstance(width, int) and not isinstance(width, bool) and 0 < width <= 4096
+        isinstance(width, (int, np.integer)) and not isinstance(width, bool) and 0 < width <= 4096
         for width in cast("Any", network)
     ):
         raise InvalidParameterError(
@@ -257,7 +268,7 @@ def _check_network(network: object) -> None:
 
 
 def _one_of(name: str, value: object, names: tuple[str, ...]) -> None:
-    if value is not None and value not in names:
+    if value is not None and not (isinstance(value, str) and value in names):
         raise InvalidParameterError(
             f"{name} is not allowed",
             where=f"Exercise.{name}",
@@ -300,6 +311,18 @@ def _check_domain(loss: Loss, output: Activation) -> None:
         )
 
 
+def require_known(names: Iterable[object]) -> None:
+    """Refuse names that say nothing about an exercise.
+
+    Raises
+    ------
+    UsageError
+    """
+    for name in names:
+        if name not in (*_STATED, "free_scale"):
+            raise unknown_argument("mark", str(name), _STATED)
+
+
 def as_exercise(reference: object, **stated: Any) -> Exercise:
     """Return an exercise from one, from widths, or from a mapping of its parameters.
 
@@ -309,6 +332,8 @@ def as_exercise(reference: object, **stated: Any) -> Exercise:
     >>> as_exercise((2, 3, 1), loss="bce").loss.name
     'binary_cross_entropy'
     """
+    told = cast("Mapping[str, Any]", reference) if isinstance(reference, Mapping) else {}
+    require_known((*told, *stated))
     stated = {name: value for name, value in stated.items() if value is not None}
     if isinstance(reference, Exercise):
         if not stated:
@@ -318,7 +343,7 @@ def as_exercise(reference: object, **stated: Any) -> Exercise:
             fields[name] = getattr(reference, name)
         return Exercise(**{**fields, **stated})
     if isinstance(reference, Mapping):
-        return Exercise(**{**cast("Mapping[str, Any]", reference), **stated})
+        return Exercise(**{**told, **stated})
     if isinstance(reference, (tuple, list)):
         return Exercise(tuple(cast("Any", reference)), **stated)
     raise InvalidParameterError(

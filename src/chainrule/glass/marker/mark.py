@@ -15,15 +15,17 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
+from chainrule.checks import Integer, check_parameters, shown
 from chainrule.errors import DataError, InvalidParameterError, UsageError
 from chainrule.glass.marker.calling import Returned, Student, call_student, find_student
-from chainrule.glass.marker.exercise import Exercise, as_exercise
+from chainrule.glass.marker.exercise import Exercise, as_exercise, require_known
 from chainrule.glass.marker.forms import Form, forms
 from chainrule.glass.marker.judgement import NOTHING, TOLERANCE, Judgement, judge, reach
 from chainrule.glass.marker.names import flat_items, match_names
@@ -31,6 +33,8 @@ from chainrule.glass.marker.points import given_point, make_points, square_point
 from chainrule.glass.marker.textbook import Point
 from chainrule.glass.marker.updates import judge_updates
 from chainrule.glass.marker.verdict import Verdict
+from chainrule.training.arguments import clear_arguments
+from chainrule.training.targets import target_array
 
 __all__ = [
     "CONSTANTS",
@@ -67,15 +71,15 @@ def exercise_from(
     constants: Mapping[str, Any], reference: object, stated: dict[str, Any]
 ) -> Exercise:
     """Return the exercise from a reference, what is stated, and a file's constants."""
+    require_known(stated)
     if isinstance(reference, Exercise):
         return as_exercise(reference, **stated)
     told = {CONSTANTS[name]: value for name, value in constants.items() if name in CONSTANTS}
     rate = constants.get("LEARNING_RATE")
-    if isinstance(told.get("optimizer"), str) and isinstance(rate, (int, float)):
+    if isinstance(told.get("optimizer"), str) and rate is not None:
         told["optimizer"] = {"record": f"optimizer/{told['optimizer']}", "learning_rate": rate}
     if isinstance(told.get("penalty"), (tuple, list)):
-        name, strength = told["penalty"]
-        told["penalty"] = {"record": f"penalty/{name}", "strength": float(strength)}
+        told["penalty"] = _penalty(told["penalty"])
     told.update({name: value for name, value in stated.items() if value is not None})
     if isinstance(reference, Mapping):
         told = {**told, **cast("Mapping[str, Any]", reference)}
@@ -90,6 +94,19 @@ def exercise_from(
     return as_exercise(told)
 
 
+def _penalty(stated: Sequence[Any]) -> dict[str, Any]:
+    """Return the document of a penalty that a file states as a pair."""
+    if len(stated) != 2 or not isinstance(stated[1], (int, float)):
+        raise InvalidParameterError(
+            "the penalty is not understood",
+            where="PENALTY",
+            expected="a name and a strength: ('l2', 0.1)",
+            got=shown(stated),
+        )
+    return {"record": f"penalty/{stated[0]}", "strength": float(stated[1])}
+
+
+@clear_arguments
 def mark(
     student: object,
     reference: object = None,
@@ -143,6 +160,7 @@ def mark(
     >>> verdict.kinds
     ('bias_averaged',)
     """
+    check_parameters({"seed": Integer()}, {"seed": seed}, str)
     if isinstance(student, (str, Path)):
         from chainrule.glass.marker.process import mark_file
 
@@ -224,23 +242,30 @@ def _mark_gradients(
             expected="X, y and params beside the gradients",
             do="pass X=..., y=..., params={'W1': ..., 'b1': ...}, or hand in the functions",
         )
+    inputs = _numbers(X, "X")
+    target = target_array(y)
     parameters = _named(params, exercise, "params")
+    for name, array in {"X": inputs, **parameters}.items():
+        if not np.isfinite(array).all():
+            raise DataError(
+                "gradients can be marked at finite numbers only", where=name, got=shown(array)
+            )
     given = _named(student, exercise, "gradients")
     candidates: list[Any] = []
     for form in forms(exercise):
         if form.targets != "matrix" or form.base != 1:
             continue
-        point = _point(exercise, form, np.asarray(X), y, parameters)
+        point = _point(exercise, form, inputs, target, parameters)
         if point is None:
             continue
-        shown = Returned(form, dict(given))
-        candidates.append((form, [[(point, shown)]]))
+        candidates.append((form, [[(point, Returned(form, dict(given)))]]))
     if not candidates:
         raise DataError(
             "the data and parameters fit no layout",
             where="X, y, params",
             expected=f"arrays for the widths {exercise.network}, samples as rows or as columns",
-            got=f"X {np.shape(X)}, W1 {np.shape(parameters.get('W1'))}",  # type: ignore[arg-type]
+            got=f"X {inputs.shape}, y {target.shape}, "
+            f"W1 {np.shape(parameters.get('W1', ()))}, b1 {np.shape(parameters.get('b1', ()))}",
         )
     return best_judgement(exercise, candidates, False).verdict
 
@@ -255,29 +280,46 @@ def _named(source: object, exercise: Exercise, what: str) -> dict[str, Any]:
             expected="names such as dW1, db1, W2_grad, dense_1.dW",
             got=", ".join(list(items)[:6]) or "nothing",
         )
-    return {key: np.asarray(items[name]) for key, name in names.items()}
+    return {key: _numbers(items[name], f"{what}, {name}") for key, name in names.items()}
+
+
+def _numbers(value: object, where: str) -> np.ndarray:
+    """Return an array of real numbers.
+
+    Raises
+    ------
+    DataError
+        It is none.
+    """
+    with suppress(TypeError, ValueError, OverflowError):
+        array = np.asarray(value)
+        if array.dtype.kind in "biufO":
+            return array.astype(float)
+    raise DataError(
+        "this is no array of numbers", where=where, expected="real numbers", got=shown(value)
+    )
 
 
 def _point(
-    exercise: Exercise, form: Form, X: Any, y: object, parameters: Mapping[str, Any]
+    exercise: Exercise, form: Form, X: Any, y: np.ndarray, parameters: Mapping[str, Any]
 ) -> Point | None:
     """Return the point in rows layout, or None if the arrays do not fit the form."""
     widths = exercise.network
-    X = np.asarray(X.T if form.columns else X, dtype=float)
+    X = X.T if form.columns else X
     if X.ndim != 2 or X.shape[1] != widths[0]:
         return None
-    Y: Any = np.asarray(y)
-    if Y.ndim == 2 and form.columns:
-        Y = Y.T
+    Y: Any = y.T if y.ndim == 2 and form.columns else y
+    if len(Y) != len(X) or (Y.ndim == 2 and Y.shape[1] not in (1, exercise.outputs)):
+        return None
     Y = exercise.loss.encode(Y, exercise.outputs)
     W: list[Any] = []
     b: list[Any] = []
     for layer, shape in enumerate(itertools.pairwise(widths), 1):
         if f"W{layer}" not in parameters:
             return None
-        weights = np.asarray(parameters[f"W{layer}"], dtype=float)
+        weights = parameters[f"W{layer}"]
         weights = weights.T if form.flipped else weights
-        bias = np.asarray(parameters.get(f"b{layer}", np.zeros(shape[1])), dtype=float).reshape(-1)
+        bias = np.reshape(parameters.get(f"b{layer}", np.zeros(shape[1])), -1)
         if weights.shape != shape or bias.shape != shape[1:]:
             return None
         W.append(weights)

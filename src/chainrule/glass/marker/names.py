@@ -26,6 +26,8 @@ _ROLE = re.compile(
     r"^(?:d[lje]d|dlossd|dcostd|d[lje]|d|g|grad)?(?P<role>weights?|kernel|theta|w|bias(?:es)?|b)"
     r"(?P<layer>hidden|output|out|h|o|y)?$"
 )
+_LARGEST = 2**1000
+"""Whole numbers beyond it are no float64."""
 _LAYER = re.compile(r"^(?:\d+|hidden|h|output|out|o|y|last)$")
 
 
@@ -103,7 +105,8 @@ def as_array(value: Any, rows: bool = True) -> Any:
     """
     if isinstance(value, np.ndarray) and value.dtype.kind == "O":
         numbers = all(isinstance(part, (int, float, np.number)) for part in value.reshape(-1))
-        value = value.astype(float) if rows and numbers else list(value)
+        small = numbers and all(abs(part) < _LARGEST for part in value.reshape(-1))
+        value = value.astype(float) if rows and small else list(value)
     if not isinstance(value, (list, tuple)) or not value:
         return value
     held = cast("Sequence[Any]", value)

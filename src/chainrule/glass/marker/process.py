@@ -8,6 +8,9 @@ a) The file runs with time, memory and file-size limits, in an empty folder of i
    container or a virtual machine.
 b) Nothing that the process wrote is executed or unpickled: the reply is JSON and plain arrays.
 c) The exercise's constants are read from the source as literals, before anything runs.
+d) The folder is locked by this process and by nothing else. If it is killed before it can clean up,
+   the kernel drops the lock, and the next file that is marked takes the folder away. The process
+   that was left behind ends by an alarm of its own.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import DataError, UsageError
+from chainrule.errors import ChainruleError, DataError, UsageError
 from chainrule.glass.marker.calling import Returned, Trouble
 from chainrule.glass.marker.exercise import Exercise
 from chainrule.glass.marker.forms import Form
@@ -36,6 +39,7 @@ from chainrule.glass.marker.judgement import RUN_IT, STOPS
 from chainrule.glass.marker.mark import CONSTANTS, exercise_from, mark_calls
 from chainrule.glass.marker.textbook import Point
 from chainrule.glass.marker.verdict import Finding, Verdict
+from chainrule.training.blocks_folder import passing_folder, said
 
 __all__ = ["Limits", "mark_file", "read_constants"]
 
@@ -181,12 +185,24 @@ def _syntax_error(path: Path) -> str:
 def _run(
     path: Path, exercise: Exercise, calls: Sequence[tuple[Point, Form]], limits: Limits
 ) -> list[Returned]:
-    with tempfile.TemporaryDirectory(prefix="chainrule-mark-") as name:
-        folder = Path(name)
-        (folder / "work").mkdir()
-        _write_request(folder, path, exercise, calls, limits)
+    with passing_folder(_temporary()) as folder:
+        try:
+            (folder / "work").mkdir()
+            _write_request(folder, path, exercise, calls, limits)
+        except OSError as error:
+            raise said(error, folder) from error
         _start(folder, limits)
         return _read_reply(folder, [form for _, form in calls])
+
+
+def _temporary() -> str:
+    try:
+        return tempfile.gettempdir()
+    except OSError:
+        raise ChainruleError(
+            "there is no folder for temporary files that can be written",
+            do="let the environment variable TMPDIR name one",
+        ) from None
 
 
 def _write_request(
@@ -236,7 +252,7 @@ def _start(folder: Path, limits: Limits) -> None:
             _kill(process)
     if (folder / "reply.json").exists() and code == 0:
         return
-    if code is None or (os.name == "posix" and code == -signal.SIGXCPU):
+    if code is None or (os.name == "posix" and code in (-signal.SIGXCPU, -signal.SIGALRM)):
         raise _StoppedError(f"the file did not finish within {limits.seconds:g} seconds")
     if os.name == "posix" and code == -signal.SIGKILL:  # by the hard limit, or by the system
         raise _StoppedError(

@@ -6,6 +6,7 @@ import importlib.machinery
 import importlib.util
 import json
 import math
+import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +22,7 @@ from chainrule.glass.marker.textbook import Point
 __all__ = ["main"]
 
 _LARGEST_ARRAY = 10**6
+_GRACE_SECONDS = 10
 
 
 def main(name: str) -> None:
@@ -86,6 +88,8 @@ def _limit(seconds: float, megabytes: int) -> None:
     except ImportError:  # Windows: the parent's clock remains
         return
     whole = math.ceil(seconds)
+    # The parent's clock stops this process; if the parent is killed first, the alarm does.
+    signal.alarm(whole + _GRACE_SECONDS)
     wanted = {
         resource.RLIMIT_CPU: whole,
         resource.RLIMIT_AS: megabytes * 2**20,

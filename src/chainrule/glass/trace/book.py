@@ -1,4 +1,4 @@
-"""The book that a trace is written into: each record once, its formula proved as it is entered.
+r"""The book that a trace is written into: each record once, its formula proved as it is entered.
 
 Two designs were sketched. (1) Run the operations on symbolic arrays that note each elementary
 call: complete for any operation, but the formulas are those of a machine (`where(real(z) >= 0,
@@ -18,7 +18,11 @@ c) Formulas come in alternatives, the plainest first. The first that is right to
 d) Placeholders in angle brackets, `<X> @ <W> + <b>`, stand for records by local name, in code and
    in LaTeX alike. The pass after the update is the same text with other names.
 e) In the columns convention every matrix is the transpose of the engine's, and a vector of features
-   is a column. Vectors over the rows, `loss.values`, stay vectors.
+   is a column. Vectors over the rows, `loss.values`, stay vectors. A sequence is a matrix with a
+   column for each position, `(d x T)`, and samples are a stack of such matrices, so that
+   `Z = W X + b` is the text for tables and sequences alike. In scores of attention a column is a
+   query: :math:`A = \operatorname{softmax}(K^\top Q / \sqrt{d_k})` down each column, and
+   :math:`Z = V A`.
 """
 
 from __future__ import annotations
@@ -72,16 +76,16 @@ class Book:
     def turned(self, value: Any, dims: Dims) -> np.ndarray:
         """Return an array of the engine in the book's convention."""
         array = np.asarray(value, np.float64)
-        if self.columns and array.ndim == 2:
-            return array.T
+        if self.columns and array.ndim >= 2:
+            return np.swapaxes(array, -1, -2)
         if self.columns and array.ndim == 1 and dims != ("N",):
             return array[:, None]
         return array
 
     def turned_dims(self, dims: Dims) -> Dims:
         """Return the dimensions of the engine's array in the book's convention."""
-        if self.columns and len(dims) == 2:
-            return dims[::-1]
+        if self.columns and len(dims) >= 2:
+            return (*dims[:-2], dims[-1], dims[-2])
         if self.columns and len(dims) == 1 and dims != ("N",):
             return (*dims, "1")
         return dims

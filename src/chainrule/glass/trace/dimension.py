@@ -54,7 +54,8 @@ def _texts(sizes: tuple[int, ...]) -> tuple[str, ...]:
 
 
 def _line(left: tuple[str, ...], right: tuple[str, ...]) -> str:
-    result = (*left[:-1], right[-1])
+    stack = right[:-2] if len(right) > len(left) else left[:-2]
+    result = (*stack, *left[:-1][-1:], right[-1])
     return f"{_brackets(left)}{_brackets(right)} -> {_brackets(result)}"
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from chainrule.checks import shown
 from chainrule.errors import UsageError
 from chainrule.glass.trace.record import Explanation, Term
 from chainrule.glass.trace.space import names_in, run, tree
@@ -58,7 +59,8 @@ def split_path(path: str) -> tuple[str, Index | None]:
     >>> split_path("dense_1.dW[0, 1]"), split_path("objective")
     (('dense_1.dW', (0, 1)), ('objective', None))
     """
-    found = _PATH.match(path.strip())
+    text = isinstance(path, str)  # pyright: ignore[reportUnnecessaryIsInstance]
+    found = _PATH.match(path.strip()) if text else None
     try:
         if found is not None and found["index"] is not None:
             parts = [part for part in found["index"].split(",") if part.strip()]
@@ -71,13 +73,17 @@ def split_path(path: str) -> tuple[str, Index | None]:
         "this is no path to a number of the trace",
         where="explain",
         expected="a record's name and an index, such as dense_1.dW[0, 1]",
-        got=repr(path),
+        got=shown(path),
     )
 
 
 def explain(trace: Trace, path: str) -> Explanation:
     """Return one number as the sum of its terms."""
-    name, given = split_path(path)
+    try:
+        name, given = split_path(path)
+    except UsageError as error:
+        error.do = f"choose a number of one of {trace.listed()}"
+        raise
     record = trace[name]
     index = _checked(name, given, record.value.shape)
     place = name + (f"[{', '.join(map(str, index))}]" if index else "")

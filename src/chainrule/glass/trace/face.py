@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.checks import AnyOf, Integer, NoneValue, OneOf, Text, check_parameters, shown
 from chainrule.engine.protocol import Buffers, Clock, Rows
-from chainrule.errors import DataError, TargetError, UsageError
+from chainrule.errors import DataError, ShapeError, TargetError, UsageError
 from chainrule.glass.trace.moment import Moment
 from chainrule.glass.trace.result import Settings, Trace, described
 from chainrule.glass.trace.state import in_float64, start
@@ -23,6 +23,8 @@ from chainrule.nn.layer import LAYERS, Layer, build_graph
 from chainrule.ops.shapes import shape_text
 from chainrule.plan.plan import Group, Plan, make_plan
 from chainrule.plan.table import plan_cost
+from chainrule.training.arguments import clear_arguments, require_array, require_readable
+from chainrule.training.arguments import described as described_network
 from chainrule.training.data import check_inputs, check_weights
 from chainrule.training.targets import Targets, fit_targets, label_array, target_array
 
@@ -37,6 +39,7 @@ _RULES = {
 }
 
 
+@clear_arguments
 def trace(
     model_or_network: Any,
     X: Any,
@@ -79,7 +82,8 @@ def trace(
         As in `train`.
     sample_weight : (N,), optional
     convention : "rows" or "columns"
-        Whether samples are rows, `Z = X W + b`, or columns, `Z = W X + b`.
+        Whether samples are rows, `Z = X W + b`, or columns, `Z = W X + b`. A position of a
+        sequence is then a column of its sample, `(N, d, T)`.
     reduction : "mean" or "sum"
     digits : int
         Significant digits that views show.
@@ -115,7 +119,10 @@ def trace(
     check_parameters(_RULES, {**given, "title": title}, str)
     source = getattr(model_or_network, "model", model_or_network)
     base = source if isinstance(source, Plan) else getattr(source, "plan", None)
+    require_array(X)
+    require_readable(y, "y")
     inputs = check_inputs(X, "float64")
+    _require_fit(inputs, source, base)
     network = _network(source, base)
     record = _loss(loss, base)
     rows = _rows(inputs, y, record, network, source, sample_weight)
@@ -167,7 +174,20 @@ def trace_step(
 
 
 def _network(source: Any, base: Plan | None) -> Layer:
-    return LAYERS.make(source) if base is None else base.network
+    return LAYERS.make(described_network(source)) if base is None else base.network
+
+
+def _require_fit(X: np.ndarray, source: Any, base: Plan | None) -> None:
+    """Refuse other inputs than those that the weights of a model were made for."""
+    if base is not None and getattr(source, "weights", None) is not None:
+        if X.shape[1:] != base.sample_shape:
+            raise ShapeError(
+                "X does not fit the model",
+                where="X",
+                expected=f"(N, {', '.join(map(str, base.sample_shape))})",
+                got=str(X.shape),
+                do="pass the columns that the model was trained on, in their order",
+            )
 
 
 def _loss(loss: Loss | str | None, base: Plan | None) -> Loss:

@@ -85,13 +85,22 @@ class Pen:
     def over_rows(self, inner: str, rank: int, reduce: str = "sum") -> str:
         """Return the code of a sum (or mean) over the rows, which keeps one number a feature."""
         if self.columns:
-            return f"np.{reduce}({inner}, axis=1, keepdims=True)"
+            wide = f"np.{reduce}({inner}, axis=(0, 2))[:, None]"
+            return f"np.{reduce}({inner}, axis=1, keepdims=True)" if rank == 2 else wide
         return f"np.{reduce}({inner}, axis={0 if rank == 2 else tuple(range(rank - 1))})"
 
-    def over_features(self, inner: str, reduce: str = "sum", keep: bool = True) -> str:
+    def over_features(
+        self, inner: str, reduce: str = "sum", keep: bool = True, rank: int = 2
+    ) -> str:
         """Return the code of a sum (mean, max) over the features of each row."""
         kept = ", keepdims=True" if keep else ""
-        return f"np.{reduce}({inner}, axis={0 if self.columns else -1}{kept})"
+        return f"np.{reduce}({inner}, axis={self.feature_axis(rank)}{kept})"
+
+    def part(self, local: str, picked: str) -> str:
+        """Return the code that takes features of a record: `"2:4"`, or a list of places."""
+        if not self.columns:
+            return f"<{local}>[..., {picked}]"
+        return f"<{local}>[{picked}]" if self.rank(local) == 2 else f"<{local}>[:, {picked}]"
 
     def per_row(self, local: str) -> str:
         """Return the code that lets a vector over the rows multiply a matrix."""
@@ -100,6 +109,20 @@ class Pen:
     def features(self) -> int:
         """Return the axis of the features in a matrix."""
         return 0 if self.columns else 1
+
+    def feature_axis(self, rank: int) -> int:
+        """Return the axis of the features in a record of so many axes, counted for both."""
+        if not self.columns:
+            return -1
+        return 0 if rank == 2 else -2
+
+    def flipped(self, value: np.ndarray) -> np.ndarray:
+        """Return a record's numbers in rows, as the engine has them."""
+        return np.swapaxes(value, -1, -2) if self.columns and value.ndim >= 2 else value
+
+    def dims_in_rows(self, local: str) -> Dims:
+        """Return the dimensions of a record as the engine has them."""
+        return self.book.turned_dims(self.book.dims[self.rename(local)])
 
 
 class OpWriter:

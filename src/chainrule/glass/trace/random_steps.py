@@ -173,14 +173,13 @@ def random_step(seed: int, number: int) -> tuple[str, Trace]:
     X = network.layers[0].sample_inputs(draw.uniform((N, *shape)))  # type: ignore[attr-defined]
     Y = loss.sample_targets(draw.uniform((N, K)))
     weights = np.linspace(0.0, 2.0, N) if draw.chance(0.3) else None
-    flat = all(len(each) < 3 for each in plan.graph.shapes().values())
     buffers, clock = _state(plan, draw, seed + number)
     step = trace_step(
         plan,
         Rows(X, Y, weights),
         buffers,
         clock,
-        convention="columns" if flat and draw.chance(0.5) else "rows",
+        convention="columns" if draw.chance(0.5) else "rows",
     )
     parts = [title(loss), title(optimizer), *map(title, (*penalties, *clip))]
     return " | ".join([" ".join(repr(network).split()), *parts]), step

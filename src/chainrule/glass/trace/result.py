@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.checks import Boolean, Integer, OneOf, check_parameters, shown
 from chainrule.errors import InvalidParameterError, UnknownNameError
 from chainrule.files import atomic_write
 from chainrule.glass.trace.error_signals import ErrorSignals, error_signals
@@ -145,26 +146,28 @@ class Trace:
             found = {
                 record.name
                 for record in self.whole
-                if fnmatchcase(record.name, pattern) or record.role == pattern
+                if isinstance(pattern, str)  # pyright: ignore[reportUnnecessaryIsInstance]
+                and (fnmatchcase(record.name, pattern) or record.role == pattern)
             }
             if not found:
                 raise UnknownNameError(
                     "the trace has no record of that name",
                     expected="names with * and ?, or a role: " + ", ".join(ROLES),
-                    got=repr(pattern),
-                    do=suggest(pattern, self.places),
+                    got=shown(pattern),
+                    do=suggest(pattern, self.places) or f"there are {self.listed()}",
                 )
             chosen |= found
         return replace(self, records=tuple(r for r in self.whole if r.name in chosen))
 
     def __getitem__(self, name: str) -> Record:
-        place = self.places.get(name)
+        known = isinstance(name, str)  # pyright: ignore[reportUnnecessaryIsInstance]
+        place = self.places.get(name) if known else None
         if place is None:
             raise UnknownNameError(
-                f"the trace has no record {name!r}",
+                f"the trace has no record {shown(name)}",
                 expected=f"one of its {len(self.whole)} names, such as X or objective",
-                got=repr(name),
-                do=suggest(name, self.places) or "see: trace.names",
+                got=shown(name),
+                do=suggest(name, self.places) or f"there are {self.listed()}",
             )
         return self.whole[place]
 
@@ -189,8 +192,15 @@ class Trace:
         """The names of the records in order."""
         return tuple(record.name for record in self.records)
 
+    def listed(self, most: int = 24) -> str:
+        """Return the names of all records in one line for a message, the first `most` of them."""
+        names = [record.name for record in self.whole]
+        more = f", ... and {len(names) - most} more: trace.names" if len(names) > most else ""
+        return ", ".join(names[:most]) + more
+
     def of_role(self, role: str) -> tuple[Record, ...]:
-        """Return the records of one role, in order."""
+        """Return the records of one role, in order; a word that is no role is refused."""
+        check_parameters({"role": OneOf(ROLES)}, {"role": role}, str)
         return tuple(record for record in self.records if record.role == role)
 
     def variables(self) -> dict[str, np.ndarray]:
@@ -299,12 +309,14 @@ class Trace:
         """Return a worksheet with blanks, or its answer key."""
         from chainrule.glass.views import worksheet
 
+        check_parameters({"answers": Boolean()}, {"answers": answers}, str)
         return worksheet.text(self, answers)
 
     def to_text(self, width: int = 100) -> str:
         """Return the step for a terminal."""
         from chainrule.glass.views import terminal
 
+        check_parameters({"width": Integer(1)}, {"width": width}, str)
         return terminal.text(self, width)
 
     def to_svg(self) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import UsageError
 from chainrule.glass.trace import write_activate as write_activate
 from chainrule.glass.trace import write_attend as write_attend
 from chainrule.glass.trace import write_normalise as write_normalise
@@ -34,7 +33,7 @@ def write_step(moment: Moment, columns: bool) -> Book:
     Raises
     ------
     UsageError
-        Sequences are traced with samples as rows only; or a member has no written formula.
+        A member has no written formula.
     """
     step = _Step(moment, columns)
     step.inputs()
@@ -55,13 +54,6 @@ class _Step:
         self.plan = moment.plan
         self.book = Book(columns)
         shapes = self.plan.graph.shapes()
-        if columns and any(len(shape) > 2 for shape in shapes.values()):
-            raise UsageError(
-                "the columns convention is for tables",
-                where="convention",
-                expected='convention="rows" for networks of sequences (N, T, d)',
-                got='"columns"',
-            )
         self.dims: dict[str, Dims] = {
             name: tuple(dim.symbol for dim in shape) for name, shape in shapes.items()
         }

@@ -132,8 +132,7 @@ class _Activate(OpWriter):
         if flags:
             kink = function.kinks()[0]
             note = f"At the kink the slope is {kink.slope:g}, {kink.reason}."
-        like = pen.book.dims[pen.rename("Z")]
-        like = like[::-1] if pen.columns and len(like) == 2 else like
+        like = pen.dims_in_rows("Z")
         slope = function.slope(
             _rows(pen, "Z"), _rows(pen, "H"), **{n: _flat(pen, n) for n in op.trainable()}
         )
@@ -150,8 +149,7 @@ class _Activate(OpWriter):
 
 
 def _rows(pen: Pen, local: str) -> np.ndarray:
-    value = pen.value(local)
-    return value.T if pen.columns and value.ndim == 2 else value
+    return pen.flipped(pen.value(local))
 
 
 def _flat(pen: Pen, local: str) -> np.ndarray:
@@ -164,9 +162,10 @@ def _kinks(function: Activation, pen: Pen) -> tuple[str, ...]:
 
 
 def _row_value(function: Activation, pen: Pen) -> None:
-    top = pen.over_features("<Z>", "max")
-    total = pen.over_features("np.exp(<Z>)")
-    moved = pen.over_features(f"np.exp(<Z> - {top})")
+    rank = pen.rank("Z")
+    top = pen.over_features("<Z>", "max", rank=rank)
+    total = pen.over_features("np.exp(<Z>)", rank=rank)
+    moved = pen.over_features(f"np.exp(<Z> - {top})", rank=rank)
     if function.name == "softmax":
         codes = (f"np.exp(<Z>) / {total}", f"np.exp(<Z> - {top}) / {moved}")
     elif function.name == "log_softmax":
@@ -177,12 +176,13 @@ def _row_value(function: Activation, pen: Pen) -> None:
 
 
 def _row_backward(function: Activation, pen: Pen) -> None:
+    rank = pen.rank("H")
     note = "Every output depends on every score of its row, so the row's Jacobian is dense."
     if function.name == "softmax":
-        code = f"<H> * (<dH> - {pen.over_features('<dH> * <H>')})"
+        code = f"<H> * (<dH> - {pen.over_features('<dH> * <H>', rank=rank)})"
         formula = r"<H> \odot \left(<dH> - \textstyle\sum_k <dH>_k <H>_k\right)"
     elif function.name == "log_softmax":
-        code = f"<dH> - np.exp(<H>) * {pen.over_features('<dH>')}"
+        code = f"<dH> - np.exp(<H>) * {pen.over_features('<dH>', rank=rank)}"
         formula = r"<dH> - e^{<H>} \textstyle\sum_k <dH>_k"
     else:
         raise UsageError(

@@ -20,8 +20,7 @@ _THREE_PATHS = (
 class _BatchNorm(OpWriter):
     def forward(self, op: Any, pen: Pen) -> None:
         rank = pen.rank("X")
-        batch = pen.book.dims[pen.rename("X")]
-        features = (batch[0] if pen.columns else batch[-1],)
+        features = pen.dims_in_rows("X")[-1:]
         pen.put("mean", pen.over_rows("<X>", rank, "mean"), _MEAN, dims=features)
         variance = pen.over_rows("(<X> - <mean>) * (<X> - <mean>)", rank, "mean")
         pen.put("variance", variance, r"\frac{1}{m} \sum (<X> - <mean>)^2", dims=features)
@@ -53,30 +52,24 @@ class _BatchNorm(OpWriter):
 @writes(LayerNorm)
 class _LayerNorm(OpWriter):
     def forward(self, op: Any, pen: Pen) -> None:
-        X = pen.book.dims[pen.rename("X")]
-        rows = ("N", "1") if len(X) == 2 else (*X[:-1], "1")
-        pen.put("mean", pen.over_features("<X>", "mean"), _MEAN, dims=rows)
-        variance = pen.over_features("(<X> - <mean>) * (<X> - <mean>)", "mean")
+        rows, rank = (*pen.dims_in_rows("X")[:-1], "1"), pen.rank("X")
+        pen.put("mean", pen.over_features("<X>", "mean", rank=rank), _MEAN, dims=rows)
+        variance = pen.over_features("(<X> - <mean>) * (<X> - <mean>)", "mean", rank=rank)
         pen.put("variance", variance, r"\frac{1}{m} \sum (<X> - <mean>)^2", dims=rows)
         _output(op, pen, rows)
 
     def backward(self, op: Any, pen: Pen) -> None:
-        _backward(op, pen, lambda inner: pen.over_features(inner, "mean"))
+        rank = pen.rank("dY")
+        _backward(op, pen, lambda inner: pen.over_features(inner, "mean", rank=rank))
 
 
 def _output(op: Any, pen: Pen, dims: tuple[str, ...]) -> None:
     epsilon = float(op.epsilon)
     root = rf"\sqrt{{<variance> + {epsilon:g}}}"
     pen.put("deviation", f"np.sqrt(<variance> + {epsilon!r})", root, dims=dims)
-    like = _like(pen, "X")
+    like = pen.dims_in_rows("X")
     pen.put("Xhat", "(<X> - <mean>) / <deviation>", r"\frac{<X> - <mean>}{<deviation>}", dims=like)
     pen.put("Y", "<gamma> * <Xhat> + <beta>", r"<gamma> \odot <Xhat> + <beta>")
-
-
-def _like(pen: Pen, local: str) -> tuple[str, ...]:
-    """Return the dimensions of a record as the engine has them, in rows."""
-    dims = pen.book.dims[pen.rename(local)]
-    return dims[::-1] if pen.columns and len(dims) == 2 else dims
 
 
 def _backward(_op: Any, pen: Pen, mean: Any) -> None:
@@ -85,7 +78,7 @@ def _backward(_op: Any, pen: Pen, mean: Any) -> None:
     sums = pen.over_rows("<dY> * <Xhat>", rank)
     pen.put("dgamma", sums, r"\sum_{i=1}^{N} <dY>_i \odot <Xhat>_i", note=every)
     pen.put("dbeta", pen.over_rows("<dY>", rank), r"\sum_{i=1}^{N} <dY>_i", note=every)
-    like = _like(pen, "dY")
+    like = pen.dims_in_rows("dY")
     pen.put("dXhat", "<dY> * <gamma>", r"<dY> \odot <gamma>", dims=like)
     pen.put(
         "dX",

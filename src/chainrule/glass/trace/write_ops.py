@@ -53,7 +53,7 @@ class _Affine(OpWriter):
             sums = r"\sum_{i=1}^{N} <dZ>_{i}"
             pen.put("db", pen.over_rows("<dZ>", rank), sums, note=_BIAS)
         if pen.columns:
-            pen.put("dW", "<dZ> @ <X>.T", r"<dZ>\, <X>^\top", note=_WEIGHT_COLUMNS)
+            pen.put("dW", *self._weights_in_columns(pen), note=_WEIGHT_COLUMNS)
             pen.put("dX", "<W>.T @ <dZ>", r"<W>^\top <dZ>", note=_BACK_COLUMNS)
             return
         pen.put("dW", *self._weights(pen), note=_WEIGHT_TRANSPOSE, **self._dimension(pen))
@@ -65,6 +65,12 @@ class _Affine(OpWriter):
         d_in, d_out = pen.value("X").shape[-1], pen.value("dZ").shape[-1]
         code = f"np.reshape(<X>, (-1, {d_in})).T @ np.reshape(<dZ>, (-1, {d_out}))"
         return code, r"\sum_{i, t} <X>_{it}^\top <dZ>_{it}"
+
+    def _weights_in_columns(self, pen: Pen) -> tuple[str, str]:
+        if pen.rank("dZ") == 2:
+            return "<dZ> @ <X>.T", r"<dZ>\, <X>^\top"
+        code = "np.sum(<dZ> @ np.swapaxes(<X>, -1, -2), axis=0)"
+        return code, r"\sum_{i=1}^{N} <dZ>_i\, <X>_i^\top"
 
     def _dimension(self, pen: Pen) -> dict[str, Any]:
         if pen.rank("dZ") == 2:
@@ -105,15 +111,14 @@ class _Add(OpWriter):
 class _Concat(OpWriter):
     def forward(self, op: Any, pen: Pen) -> None:
         terms = ", ".join(f"<{name}>" for name in op.inputs())
-        axis = 0 if pen.columns else -1
+        axis = pen.feature_axis(pen.rank(op.inputs()[0]))
         pen.put("Z", f"np.concatenate([{terms}], axis={axis})", rf"\left[{terms}\right]")
 
     def backward(self, op: Any, pen: Pen) -> None:
         start = 0
         for name in op.inputs():
-            width = pen.value(name).shape[0 if pen.columns else -1]
-            part = f"{start}:{start + width}"
-            code = f"<dZ>[{part}]" if pen.columns else f"<dZ>[..., {part}]"
+            width = pen.value(name).shape[pen.feature_axis(pen.rank(name))]
+            code = pen.part("dZ", f"{start}:{start + width}")
             note = "Each part gets the gradient of its own features."
             formula = rf"<dZ>_{{{start + 1} \dots {start + width}}}"
             pen.put(f"d{name}", code, formula, note=note)
@@ -123,13 +128,18 @@ class _Concat(OpWriter):
 @writes(Flatten)
 class _Flatten(OpWriter):
     def forward(self, op: Any, pen: Pen) -> None:
-        X = pen.value("X")
-        code = f"np.reshape(<X>, {(X.shape[0], -1)})" if X.ndim == 3 else "<X>"
-        pen.put("Z", code, r"\mathrm{flat}(<X>)")
+        X, code = pen.value("X"), "<X>"
+        if X.ndim == 3:
+            rows = "np.swapaxes(<X>, 1, 2)" if pen.columns else "<X>"
+            code = f"np.reshape({rows}, {(X.shape[0], -1)}){'.T' if pen.columns else ''}"
+        note = "The positions of a sample, one under the other." if pen.columns else ""
+        pen.put("Z", code, r"\mathrm{flat}(<X>)", note=note)
 
     def backward(self, op: Any, pen: Pen) -> None:
-        X = pen.value("X")
-        code = f"np.reshape(<dZ>, {X.shape})" if X.ndim == 3 else "<dZ>"
+        shape, code = pen.flipped(pen.value("X")).shape, "<dZ>"
+        if len(shape) == 3:
+            code = f"np.reshape(<dZ>{'.T' if pen.columns else ''}, {shape})"
+            code = f"np.swapaxes({code}, 1, 2)" if pen.columns else code
         note = "The same numbers in the shape that they came in."
         pen.put("dX", code, r"\mathrm{unflat}(<dZ>)", note=note)
 
@@ -138,20 +148,18 @@ class _Flatten(OpWriter):
 class _Columns(OpWriter):
     def forward(self, op: Any, pen: Pen) -> None:
         picked = ", ".join(str(place) for place in op.picked)
-        code = f"<X>[[{picked}]]" if pen.columns else f"<X>[..., [{picked}]]"
-        pen.put("Z", code, rf"<X>_{{\cdot,\, ({picked})}}")
+        pen.put("Z", pen.part("X", f"[{picked}]"), rf"<X>_{{\cdot,\, ({picked})}}")
 
     def backward(self, op: Any, pen: Pen) -> None:
-        width = pen.value("X").shape[0 if pen.columns else -1]
-        axis = 0 if pen.columns else -1
+        axis = pen.feature_axis(pen.rank("X"))
+        width = pen.value("X").shape[axis]
         parts: list[str] = []
         for column in range(width):
             if column in op.picked:
                 place = op.picked.index(column)
-                part = f"{place}:{place + 1}"
-                parts.append(f"<dZ>[{part}]" if pen.columns else f"<dZ>[..., {part}]")
+                parts.append(pen.part("dZ", f"{place}:{place + 1}"))
             else:
-                parts.append("0 * <dZ>[0:1]" if pen.columns else "0 * <dZ>[..., 0:1]")
+                parts.append("0 * " + pen.part("dZ", "0:1"))
         note = "A column that was not picked has no effect: its gradient is 0."
         code = f"np.concatenate([{', '.join(parts)}], axis={axis})"
         pen.put("dX", code, r"<dZ>\ \text{in the picked columns, 0 elsewhere}", note=note)
@@ -162,27 +170,41 @@ class _Embed(OpWriter):
     def forward(self, op: Any, pen: Pen) -> None:
         offsets = np.concatenate([[0], np.cumsum(op.levels)[:-1]]).tolist()
         note = "Each column of codes has its own rows of the table."
-        like = pen.book.dims[pen.rename("X")]
-        pen.put("rows", f"<X> + np.array({offsets})", rf"<X> + {tuple(offsets)}", like, note=note)
-        pen.put("Z", "<E>[<rows>.astype('int64')]", r"<E>_{<rows>}")
+        like = pen.dims_in_rows("X")
+        down = "[:, None]" if pen.columns else ""
+        code = f"<X> + np.array({offsets}){down}"
+        pen.put("rows", code, rf"<X> + {tuple(offsets)}", like, note=note)
+        code, formula = "<E>[<rows>.astype('int64')]", r"<E>_{<rows>}"
+        if pen.columns:
+            code = "np.swapaxes(<E>[:, <rows>.T.astype('int64')], 0, 1)"
+            formula = r"<E>_{\cdot,\, <rows>}"
+        pen.put("Z", code, formula)
 
     def backward(self, op: Any, pen: Pen) -> None:
         total, width = sum(op.levels), op.width
         count = pen.value("rows").size
-        note = "Entry (k, n) is 1 where place n of the batch looked up row k of the table."
+        side = "column" if pen.columns else "row"
+        places = f"np.reshape(<rows>{'.T' if pen.columns else ''}, (1, -1))"
         pen.put(
             "uses",
-            f"1.0 * (np.arange({total})[:, None] == np.reshape(<rows>, (1, -1)))",
+            f"1.0 * (np.arange({total})[:, None] == {places})",
             r"\left[<rows>_n = k\right]",
             dims=("levels", "N T"),
-            note=note,
+            turned=False,
+            note=f"Entry (k, n) is 1 where place n of the batch looked up {side} k of the table.",
         )
-        n, k = ("(N T)", str(count)), ("levels", str(total))
-        line = f"({k[0]} x {n[0]})({n[0]} x d_e) -> ({k[0]} x d_e)"
-        line += f" : ({k[1]} x {n[1]})({n[1]} x {width}) -> ({k[1]} x {width})"
-        note = "A row of the table that was looked up several times adds up its gradients."
-        code = f"<uses> @ np.reshape(<dZ>, (-1, {width}))"
-        pen.put("dE", code, r"<uses>\, <dZ>", note=note, dimension=line)
+        n, k, d = ("(N T)", str(count)), ("levels", str(total)), ("d_e", str(width))
+        code, formula = f"<uses> @ np.reshape(<dZ>, (-1, {width}))", r"<uses>\, <dZ>"
+        axes = (k, n, n, d, k, d)
+        if pen.columns:
+            code = f"np.reshape(np.swapaxes(<dZ>, 0, 1), ({width}, -1)) @ <uses>.T"
+            formula, axes = r"<dZ>\, <uses>^\top", (d, n, n, k, d, k)
+        line = " : ".join(
+            "({} x {})({} x {}) -> ({} x {})".format(*(axis[kind] for axis in axes))
+            for kind in (0, 1)
+        )
+        note = f"A {side} of the table that was looked up several times adds up its gradients."
+        pen.put("dE", code, formula, note=note, dimension=line)
 
 
 @writes(Scale)

@@ -1,17 +1,25 @@
-"""One tensor as HTML: name, formula, code, dimensions, numbers, what the numbers look like."""
+"""One tensor as HTML: name, formula, code, dimensions, numbers, what the numbers look like.
+
+Most of a page is cells. So end tags that HTML lets out are left out, and the quotes of attributes
+that are one word.
+"""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
-import numpy as np
-
 from chainrule.glass.trace.record import Record
 from chainrule.glass.views.mathml import mathml
-from chainrule.glass.views.numbers import Block, number, shape_text, shown, written
+from chainrule.glass.views.numbers import (
+    Block,
+    largest_of,
+    number,
+    shape_text,
+    shown,
+    written,
+)
 from chainrule.glass.views.sections import check_text, given
 
 __all__ = ["card", "tables"]
@@ -20,7 +28,13 @@ _LONG = 14
 """A card whose tables have more rows may be broken between two printed pages."""
 
 
-def card(record: Record, place: int | None, anchors: Mapping[str, str], digits: int) -> str:
+def card(
+    record: Record,
+    place: int | None,
+    anchors: Mapping[str, str],
+    digits: int,
+    drawn: bool = False,
+) -> str:
     """Return a record as an `<article>`.
 
     Parameters
@@ -32,10 +46,12 @@ def card(record: Record, place: int | None, anchors: Mapping[str, str], digits: 
         Address of each record by name; a parent that is missing is named without a link.
     digits : int
         Significant digits.
+    drawn : bool
+        Leave the tables to the page's script.
     """
-    numbers, rows = tables(record, digits)
-    long = " long" if rows > _LONG else ""
-    address = "" if place is None else f' id="r{place}" data-record="{place}"'
+    numbers, rows = tables(record, digits, drawn=drawn)
+    kind = '"card long"' if rows > _LONG else "card"
+    address = "" if place is None else f" id=r{place} data-record={place}"
     code = _code(record.code, place is not None)
     words = [
         _formula(record),
@@ -47,9 +63,9 @@ def card(record: Record, place: int | None, anchors: Mapping[str, str], digits: 
     ]
     text = "".join(words)
     return (
-        f'<article class="card{long}"{address}>{_top(record, anchors)}<div class="body">'
-        + (f'<div class="words">{text}</div>' if text else "")
-        + f'<div class="figures">{numbers}</div></div>{_stats(record)}</article>'
+        f"<article class={kind}{address}>{_top(record, anchors)}<div class=body>"
+        + (f"<div class=words>{text}</div>" if text else "")
+        + f"<div class=figures>{numbers}</div></div>{_stats(record)}</article>"
     )
 
 
@@ -57,29 +73,29 @@ def _formula(record: Record) -> str:
     """Return the formula on a line of its own; what is given has a symbol only, beside its name."""
     if given(record) or not record.latex:
         return ""
-    return f'<div class="formula">{mathml(record.latex, display=True)}</div>'
+    return f"<div class=formula>{mathml(record.latex, display=True)}</div>"
 
 
 def _line(kind: str, text: str) -> str:
-    return f'<p class="{kind}">{escape(text)}</p>' if text else ""
+    return f"<p class={kind}>{escape(text)}</p>" if text else ""
 
 
 def _top(record: Record, anchors: Mapping[str, str]) -> str:
     name = escape(record.name)
     if record.name in anchors:
-        name = f'<a href="{anchors[record.name]}">{name}</a>'
+        name = f"<a href={anchors[record.name]}>{name}</a>"
     if given(record) and record.latex:
-        name += f' <span class="symbol">{mathml(record.latex)}</span>'
+        name += f" <span class=symbol>{mathml(record.latex)}</span>"
     symbolic = f"{escape(_times(record.symbolic))} · " if record.symbolic else ""
-    badges = [f'<span class="badge">{escape(flag)}</span>' for flag in record.flags]
+    badges = [f"<span class=badge>{escape(flag)}</span>" for flag in record.flags]
     if record.check is not None:
         kind, word = ("good", "✓ checked") if record.check.passed else ("bad", "✗ check failed")
         badges.append(
             f'<span class="badge {kind}" title="{escape(check_text(record))}">{word}</span>'
         )
-    side = f'<span class="badges">{"".join(badges)}</span>' if badges else ""
-    shape = f'<span class="shape">{symbolic}{shape_text(record.shape)}</span>'
-    return f'<div class="top"><h3>{name}</h3>{shape}{side}</div>'
+    side = f"<span class=badges>{''.join(badges)}</span>" if badges else ""
+    shape = f"<span class=shape>{symbolic}{shape_text(record.shape)}</span>"
+    return f"<div class=top><h3>{name}</h3>{shape}{side}</div>"
 
 
 def _times(text: str) -> str:
@@ -90,8 +106,8 @@ def _times(text: str) -> str:
 def _code(code: str, button: bool) -> str:
     if not code:
         return ""
-    copy = '<button type="button">copy</button>' if button else ""
-    return f'<div class="code"><code>{escape(code)}</code>{copy}</div>'
+    copy = "<button type=button>copy</button>" if button else ""
+    return f"<div class=code><code>{escape(code)}</code>{copy}</div>"
 
 
 def _dimension(text: str) -> str:
@@ -99,47 +115,49 @@ def _dimension(text: str) -> str:
         return ""
     symbols, _, sizes = _times(text).replace("->", "→").partition(" : ")
     tail = f"<span>{escape(sizes)}</span>" if sizes else ""
-    return f'<p class="dimension">{escape(symbols)}{tail}</p>'
+    return f"<p class=dimension>{escape(symbols)}{tail}</p>"
 
 
 def _parents(record: Record, anchors: Mapping[str, str]) -> str:
     if not record.parents:
         return ""
     names = [
-        f'<a href="{anchors[name]}">{escape(name)}</a>' if name in anchors else escape(name)
+        f"<a href={anchors[name]}>{escape(name)}</a>" if name in anchors else escape(name)
         for name in record.parents
     ]
-    return f'<p class="from">from {", ".join(names)}</p>'
+    return f"<p class=from>from {', '.join(names)}</p>"
 
 
 def _stats(record: Record) -> str:
     pairs = [("norm", record.norm), ("min", record.minimum), ("max", record.maximum)]
     parts = [f"{name} <b>{number(value, 4)}</b>" for name, value in pairs]
     parts.append(f"zeros <b>{100 * record.zero_share:.3g} %</b>")
-    return f'<p class="stats">{" ".join(parts)}</p>' if record.value.size > 1 else ""
+    return f"<p class=stats>{' '.join(parts)}</p>" if record.value.size > 1 else ""
 
 
-def tables(record: Record, digits: int, rows: int = 12, columns: int = 12) -> tuple[str, int]:
-    """Return the numbers of a record as tables, and how many rows these have together."""
+def tables(
+    record: Record, digits: int, rows: int = 12, columns: int = 12, drawn: bool = False
+) -> tuple[str, int]:
+    """Return the numbers of a record as tables, and how many rows these have together.
+
+    With `drawn` there is only the sentence on what is left out: the script makes the tables.
+    """
     part = shown(record.shape, rows, columns)
     if not record.value.size:
-        return '<p class="cut">There are no entries.</p>', 0
+        return "<p class=cut>There are no entries.</p>", 0
+    if drawn:
+        return _line("cut", part.statement), sum(len(b.rows or (0,)) for b in part.blocks)
     cells = [index for block in part.blocks for row in block.indices() for index in row]
     texts = dict(zip(cells, written(record.value, cells, digits), strict=True))
-    largest = _largest(record.value)
+    largest = largest_of(record.value)
     made, count = list[str](), 0
     for block in part.blocks:
         if block.lead:
             lead = ", ".join(str(k) for k in block.lead)
-            made.append(f'<p class="slice">{escape(record.name)}[{lead}, :, :]</p>')
+            made.append(f"<p class=slice>{escape(record.name)}[{lead}, :, :]</p>")
         made.append(_table(record, block, texts, largest))
         count += len(block.rows or (0,))
     return "".join(made) + _line("cut", part.statement), count
-
-
-def _largest(array: np.ndarray) -> float:
-    finite = np.abs(array[np.isfinite(array)])
-    return float(finite.max()) if finite.size else 0.0
 
 
 def _gapped(chosen: Sequence[int] | None) -> list[int | None]:
@@ -158,33 +176,23 @@ def _table(
     record: Record, block: Block, texts: Mapping[tuple[int, ...], str], largest: float
 ) -> str:
     down, across = _gapped(block.rows), _gapped(block.columns)
-    places = {
-        "lead": list(block.lead),
-        "rows": None if block.rows is None else down,
-        "columns": None if block.columns is None else across,
-    }
     head = ""
     if block.columns is not None:
-        corner = "<th></th>" if block.rows is not None else ""
-        heads = "".join(f'<th scope="col">{"…" if k is None else k}</th>' for k in across)
-        head = f"<thead><tr>{corner}{heads}</tr></thead>"
+        corner = "<th>" if block.rows is not None else ""
+        heads = "".join(f"<th>{'…' if k is None else k}" for k in across)
+        head = f"<thead><tr>{corner}{heads}"
     lines: list[str] = []
     for row in down:
-        side = "" if block.rows is None else f'<th scope="row">{"⋮" if row is None else row}</th>'
+        side = "" if block.rows is None else f"<th>{'⋮' if row is None else row}"
         gap = row is None and block.rows is not None
         cells = (
-            '<td class="gap">…</td>'
+            "<td class=gap>…"
             if gap or (column is None and block.columns is not None)
             else _cell(record, _index(block, row, column), texts, largest)
             for column in across
         )
-        lines.append(f"<tr>{side}{''.join(cells)}</tr>")
-    data = escape(json.dumps(places, separators=(",", ":")))
-    label = escape(f"numbers of {record.name}")
-    return (
-        f'<div class="wide"><table class="numbers" aria-label="{label}" data-block="{data}">'
-        f"{head}<tbody>{''.join(lines)}</tbody></table></div>"
-    )
+        lines.append(f"<tr>{side}{''.join(cells)}")
+    return f"<div class=wide><table class=numbers>{head}<tbody>{''.join(lines)}</table></div>"
 
 
 def _index(block: Block, row: int | None, column: int | None) -> tuple[int, ...]:
@@ -199,8 +207,8 @@ def _cell(
 ) -> str:
     value = float(record.value[index])
     if not math.isfinite(value):
-        return f'<td class="odd">{texts[index]}</td>'
+        return f"<td class=odd>{texts[index]}"
     share = abs(value) / largest if largest else 0.0
     level = 0 if share < 0.05 else 1 + (share > 0.35) + (share > 0.7)
-    kind = f' class="{"n" if value < 0 else "p"}{level}"' if level else ""
-    return f"<td{kind}>{texts[index]}</td>"
+    kind = f" class={'n' if value < 0 else 'p'}{level}" if level else ""
+    return f"<td{kind}>{texts[index]}"

@@ -3,7 +3,9 @@
 Decisions
 ---------
 a) Formulas, tables and links stand in the page as text, so it is whole without its script, and
-   prints. The script adds what needs a hand: sums behind numbers, parents lit up, copying.
+   prints. The script adds what needs a hand: sums behind numbers, parents lit up, copying. In a
+   page of many numbers (`_AS_TEXT`) the script draws the tables too, from the numbers that it needs
+   anyway: a small transformer would take twice the bytes otherwise.
 b) The page may load nothing and run nothing but that script, which its policy names by checksum:
    a name that a user chose cannot become code even if its escaping were wrong.
 c) A fragment has no script, because notebooks strip scripts when they are shown elsewhere.
@@ -19,6 +21,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from chainrule.glass.views.card import card
+from chainrule.glass.views.numbers import shown
 from chainrule.glass.views.payload import payload, script_json
 from chainrule.glass.views.picture import svg
 from chainrule.glass.views.sections import Section, digits_of, facts, sections, title_of
@@ -28,6 +31,12 @@ if TYPE_CHECKING:
 
 __all__ = ["fragment", "page"]
 
+_AS_TEXT = 8000
+"""With more numbers in its tables than this, a page leaves the tables to its script."""
+_UNDRAWN = (
+    "<noscript><p class=hint>The script of this page writes its tables of numbers, and may not "
+    "run here. <code>trace.to_markdown()</code> has them as text.</p></noscript>"
+)
 _HINT = (
     "Choose a number to see the sum behind it: click it, or reach its table with <kbd>Tab</kbd>, "
     "move with the arrow keys, open with <kbd>Enter</kbd>, close with <kbd>Esc</kbd>."
@@ -57,11 +66,12 @@ def page(trace: Trace) -> str:
     (True, False)
     """
     parts = sections(trace)
-    script = _asset("page.js")
+    script = _asset("tables.js") + _asset("page.js")
     checksum = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{checksum}'"
     anchors = _anchors(trace)
-    body = "\n".join(_section(part, trace, anchors) for part in parts)
+    drawn = sum(1 for r in trace.records for _ in shown(r.shape).indices()) > _AS_TEXT
+    body = "\n".join(_section(part, trace, anchors, drawn) for part in parts)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
@@ -69,7 +79,8 @@ def page(trace: Trace) -> str:
         f"<title>{escape(title_of(trace))}</title>\n"
         f"<style>\n{_asset('cards.css')}{_asset('page.css')}</style>\n</head>\n"
         f'<body class="cr"><div class="layout">\n{_contents(parts, trace)}\n<main>\n'
-        f'{_header(trace)}\n{body}\n</main>\n<aside class="drill" tabindex="-1" '
+        f"{_header(trace)}{_UNDRAWN if drawn else ''}\n{body}\n</main>\n"
+        '<aside class="drill" tabindex="-1" '
         'aria-label="Where a number comes from"></aside>\n</div>\n'
         f'<script type="application/json" id="trace-data">{script_json(payload(trace))}</script>\n'
         f"<script>{script}</script>\n</body>\n</html>\n"
@@ -97,18 +108,18 @@ def _contents(parts: tuple[Section, ...], trace: Trace) -> str:
     lists: list[str] = []
     for part in parts:
         items = "".join(
-            f'<li><a href="#r{place[record.name]}" id="c{place[record.name]}" '
-            f'data-record="{place[record.name]}">{escape(record.name)}</a></li>'
+            f"<li><a href=#r{place[record.name]} id=c{place[record.name]} "
+            f"data-record={place[record.name]}>{escape(record.name)}</a>"
             for record in part.records
         )
         lists.append(f'<h2><a href="#{part.anchor}">{part.title}</a></h2><ul>{items}</ul>')
     return f'<nav class="contents" aria-label="Tensors">{"".join(lists)}</nav>'
 
 
-def _section(part: Section, trace: Trace, anchors: dict[str, str]) -> str:
+def _section(part: Section, trace: Trace, anchors: dict[str, str], drawn: bool) -> str:
     place = {record.name: k for k, record in enumerate(trace.records)}
     digits = digits_of(trace)
-    cards = "\n".join(card(r, place[r.name], anchors, digits) for r in part.records)
+    cards = "\n".join(card(r, place[r.name], anchors, digits, drawn) for r in part.records)
     role = part.title.split()[0].lower()
     return (
         f'<section id="{part.anchor}" data-role="{role}"><h2>{part.title}</h2>'

@@ -85,7 +85,7 @@ def _write(node: tex.Node) -> str:
     if isinstance(node, tex.Space):
         return f'<mspace width="{node.width / 18:.3g}em"/>'
     if isinstance(node, tex.Row):
-        return f"<mrow>{_inner(node)}</mrow>"
+        return _numbered(node) or f"<mrow>{_inner(node)}</mrow>"
     if isinstance(node, tex.Script):
         return _script(node)
     if isinstance(node, tex.Fraction):
@@ -105,6 +105,16 @@ def _write(node: tex.Node) -> str:
     if isinstance(node, tex.Boxed):
         return f'<mrow class="boxed">{_inner(node.body)}</mrow>'
     return _grid(node)
+
+
+def _numbered(row: tex.Row) -> str:
+    """Return the `(2)` of a layer as one token, "" for other rows: it is in nearly all symbols."""
+    if len(row.items) != 3 or not all(isinstance(item, tex.Atom) for item in row.items):
+        return ""
+    left, inner, right = (item for item in row.items if isinstance(item, tex.Atom))
+    if (left.text, right.text) != ("(", ")") or inner.kind not in ("number", "text"):
+        return ""
+    return f"<mtext>({_kept(escape(inner.text))})</mtext>"
 
 
 def _atom(node: tex.Atom) -> str:

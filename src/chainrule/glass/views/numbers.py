@@ -10,11 +10,13 @@ from typing import TypeVar
 import numpy as np
 
 __all__ = [
+    "SLICES",
     "Block",
     "Shown",
     "element",
     "gapped",
     "index_text",
+    "largest_of",
     "number",
     "shape_text",
     "shown",
@@ -22,6 +24,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+SLICES = 4
+"""Most tables of a tensor with three axes or more."""
 _SMALL = 2
 """An entry that would keep fewer significant digits than this is written with an exponent."""
 _WHOLE = 1e6
@@ -59,7 +63,7 @@ class Shown:
                 yield from row
 
 
-def shown(shape: tuple[int, ...], rows: int = 12, columns: int = 12, slices: int = 4) -> Shown:
+def shown(shape: tuple[int, ...], rows: int = 12, columns: int = 12, slices: int = SLICES) -> Shown:
     """Choose which entries of a tensor are shown: of a long axis the beginning and the end.
 
     Parameters
@@ -166,6 +170,12 @@ def _fixed(value: float, decimals: int) -> str:
     if value and math.isfinite(value) and abs(value) < 10.0 ** (_SMALL - 1 - decimals):
         return f"{value:.1e}"
     return f"{value:.{decimals}f}"
+
+
+def largest_of(array: np.ndarray) -> float:
+    """Return the size of the largest finite entry, 0 without one."""
+    finite = np.abs(array[np.isfinite(array)])
+    return float(finite.max()) if finite.size else 0.0
 
 
 def index_text(index: tuple[int, ...]) -> str:

@@ -1,52 +1,23 @@
-// Opens the sum behind a number. The page holds every number once, as JSON; this draws from it.
-"use strict";
+// Opens the sum behind a number, with the numbers and tables of tables.js.
 (() => {
-  const data = JSON.parse(document.getElementById("trace-data").textContent);
-  const records = data.records;
+  const { data, records, card, real, valueOf, short, pathOf, blocksOf, positionOf, draw, make } =
+    numbers;
   const layout = document.querySelector(".layout");
   const drill = document.querySelector(".drill");
   const cells = records.map(() => new Map()); // per record: position -> cell
   const places = new Map(); // cell -> [record, position]
   const users = records.map(() => []);
   records.forEach((record, k) => (record.parents || []).forEach((p) => users[p].push(k)));
-  const card = (k) => document.getElementById("r" + k);
   const entry = (k) => document.getElementById("c" + k);
-
-  // Numbers ----------------------------------------------------------------------------------
-
-  const ODD = { nan: NaN, inf: Infinity, "-inf": -Infinity };
-  const real = (value) => (typeof value === "string" ? ODD[value] : value);
-
-  /** Return the number at a position of a record; undefined if the page does not hold it. */
-  const valueOf = (k, position) => real(records[k].values[position]);
-
-  /** Write a number with significant digits, as Python's format "g" does. */
-  function written(x, digits) {
-    if (Number.isNaN(x)) return "nan";
-    if (!Number.isFinite(x)) return x > 0 ? "inf" : "-inf";
-    if (x === 0) return "0";
-    const [mantissa, exponent] = x.toExponential(digits - 1).split("e");
-    const power = Number(exponent);
-    const trimmed = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
-    if (power >= -4 && power < digits) return trimmed(x.toFixed(Math.max(digits - 1 - power, 0)));
-    const size = String(Math.abs(power)).padStart(2, "0");
-    return trimmed(mantissa) + "e" + (power < 0 ? "-" : "+") + size;
-  }
-  const short = (x) => written(x, data.digits);
-
-  function pathOf(k, position) {
-    const index = [];
-    for (const size of [...records[k].shape].reverse()) {
-      index.unshift(position % size);
-      position = Math.floor(position / size);
-    }
-    return records[k].name + (index.length ? `[${index.join(", ")}]` : "");
-  }
 
   // Sums -------------------------------------------------------------------------------------
 
-  /** Put words into the gaps of a form. */
-  const filled = ([form, ...words]) => data.forms[form].replace(/\u0001/g, () => words.shift());
+  /** Put words into the gaps of a form, and the numbers of factors. */
+  function filled(text, factors) {
+    const [form, ...words] = [text].flat();
+    return data.forms[form].replace(/\u0001|\u0002./g, (gap) =>
+      gap.length === 1 ? words.shift() : short(factors[gap.charCodeAt(1) - 0x100].value));
+  }
 
   function factorsOf(list) {
     const factors = [];
@@ -65,27 +36,17 @@
   function explained(k, position) {
     const found = (records[k].sums || {})[position];
     if (!found) return null;
-    const [maths, packed, total, leftOut] = found;
-    const terms = packed.map(([text, list, product, missing]) => {
+    const [packed, total = null, leftOut = 0, maths = 0] = found;
+    const terms = packed.map(([text, list, product = null, missing = 0]) => {
       const factors = factorsOf(list);
       const made = product === null ? factors.reduce((all, f) => all * f.value, 1) : real(product);
-      return { text: filled(text), factors, product: made, missing: missing || 0 };
+      return { text: filled(text, factors), factors, product: made, missing };
     });
     const sum = total === null ? terms.reduce((all, t) => all + t.product, 0) : real(total);
     return { maths, terms, total: sum, leftOut };
   }
 
   // Small tools for the page -----------------------------------------------------------------
-
-  function make(tag, attributes = {}, ...children) {
-    const node = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) {
-      if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-      else node.setAttribute(name, value);
-    }
-    node.append(...children);
-    return node;
-  }
 
   let marked = [];
   function unmark() {
@@ -254,18 +215,15 @@
 
   // Cells ------------------------------------------------------------------------------------
 
-  function enter(table) {
+  function enter(table, number) {
     const k = Number(table.closest(".card").dataset.record);
-    const block = JSON.parse(table.dataset.block);
-    const shape = records[k].shape;
+    const block = blocksOf(k)[number];
     let first = true;
     [...table.tBodies[0].rows].forEach((line, r) => {
       [...line.querySelectorAll("td")].forEach((cell, c) => {
         if (cell.classList.contains("gap")) return;
-        const index = [...block.lead];
-        if (block.rows) index.push(block.rows[r]);
-        if (block.columns) index.push(block.columns[c]);
-        const position = index.reduce((all, n, axis) => all * shape[axis] + n, 0);
+        const row = block.rows ? block.rows[r] : null;
+        const position = positionOf(k, block, row, block.columns ? block.columns[c] : null);
         cells[k].set(position, cell);
         places.set(cell, [k, position]);
         cell.tabIndex = first ? 0 : -1; // one stop for each table; arrows move within it
@@ -273,6 +231,7 @@
       });
     });
     table.setAttribute("role", "grid");
+    table.setAttribute("aria-label", "numbers of " + records[k].name);
   }
 
   function step(cell, key) {
@@ -329,7 +288,11 @@
     return true;
   }
 
-  document.querySelectorAll("table.numbers").forEach(enter);
+  records.forEach((record, k) => {
+    const tables = () => card(k).querySelectorAll("table.numbers");
+    if (!tables().length && !record.shape.includes(0)) draw(k);
+    tables().forEach(enter);
+  });
   document.addEventListener("mouseover", hover);
   document.addEventListener("focusin", hover);
   layout.addEventListener("mouseleave", unmark);

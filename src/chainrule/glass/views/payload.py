@@ -6,8 +6,9 @@ a) The script computes as little as it can. A term names the entries of its pare
    a product or total that is not exactly what multiplying and adding them in order gives is
    embedded too. So what the page shows is what `Trace.explain` returns, bit for bit.
 b) Explanations of one record differ in a few numbers only. Their texts are embedded as forms with
-   gaps, and what fills the gaps.
-c) A large trace is cut: some entries and some terms are left out, and the page says so.
+   gaps, and what fills the gaps; most gaps hold a number of a parent, which the page has already.
+c) Numbers that are neither in a table nor in a sum are not embedded: nobody could open them.
+d) A large trace is cut: some entries and some terms are left out, and the page says so.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import json
 import math
 import operator
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -24,25 +25,26 @@ import numpy as np
 
 from chainrule.glass.trace.record import Explanation, Record, Term
 from chainrule.glass.views.mathml import mathml
-from chainrule.glass.views.numbers import element, shown
+from chainrule.glass.views.numbers import SLICES, element, largest_of, shown
 from chainrule.glass.views.sections import digits_of, given
+from chainrule.glass.views.stored import Store, runs_of
 
 if TYPE_CHECKING:
     from chainrule.glass.trace import Trace
 
-__all__ = ["GAP", "MOST_FACTORS", "MOST_TERMS", "payload", "script_json"]
+__all__ = ["FACTOR", "GAP", "MOST_FACTORS", "MOST_TERMS", "payload", "script_json"]
 
-GAP = "\u0001"
+GAP, FACTOR = "\u0001", "\u0002"
+"""In a form: a gap for a word, and one for a factor, whose number is the letter after it."""
+_FIRST_FACTOR = 0x100
 MOST_TERMS = 32
 """Most terms of one sum that are embedded."""
 MOST_FACTORS = 32
 """Most numbers of one term that are embedded."""
 _LONGEST = 400
 """Letters of a term's text."""
-_BUDGET, _LEAST = 36_000, 6_000
+_BUDGET, _LEAST = 36_000, 12_000
 """Most and fewest numbers in all sums together; tables of many numbers leave room for fewer."""
-_WHOLE = 512
-"""A tensor with at most so many entries is embedded whole."""
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
@@ -80,10 +82,13 @@ def _json(value: float) -> float | int | str:
 class _Writer:
     def __init__(self, trace: Trace, rows: int, columns: int) -> None:
         self.trace = trace
+        self.rows, self.columns = rows, columns
         self.records = tuple(trace.records)
         self.place = {record.name: place for place, record in enumerate(self.records)}
         self.shown = [list(shown(r.shape, rows, columns).indices()) for r in self.records]
+        self.digits = digits_of(trace)
         self.forms: dict[str, int] = {}
+        self.store = Store()
         self.needed: list[set[int]] = [
             {_flat(record, index) for index in indices}
             for record, indices in zip(self.records, self.shown, strict=True)
@@ -93,26 +98,36 @@ class _Writer:
         sums = self.sums()
         records = [self.record(place, sums[place]) for place in range(len(self.records))]
         return {
-            "digits": digits_of(self.trace),
+            "digits": self.digits,
+            "slices": SLICES,
             "forms": list(self.forms),
             "records": records,
+            "numbers": self.store.text(),
         }
 
     def record(self, place: int, sums: dict[str, Any]) -> dict[str, Any]:
         record = self.records[place]
         parents = [self.place[name] for name in record.parents if name in self.place]
         entry: dict[str, Any] = {"name": record.name, "shape": list(record.shape)}
-        flat = np.ascontiguousarray(record.value).ravel()
-        if record.value.size <= _WHOLE:
-            entry["values"] = [_json(float(value)) for value in flat]
-        else:
-            wanted = sorted(self.needed[place])
-            entry["values"] = {str(k): _json(float(flat[k])) for k in wanted}
+        flat, wanted = np.ascontiguousarray(record.value).ravel(), sorted(self.needed[place])
+        entry["at"] = self.store.add(flat[wanted])
+        if len(wanted) < flat.size:
+            entry["runs"] = runs_of(wanted)
+        if cut := self.cut(record):
+            entry["cut"] = cut
         if parents:
             entry["parents"] = parents
         if sums:
             entry["sums"] = sums
         return entry
+
+    def cut(self, record: Record) -> list[Any]:
+        """Return rows and columns that are shown, and the largest entry; nothing if all are."""
+        part = shown(record.shape, self.rows, self.columns)
+        if not part.statement:
+            return []
+        block = part.blocks[0]
+        return [block.rows, block.columns, _json(largest_of(record.value))]
 
     def sums(self) -> list[dict[str, Any]]:
         """Return the explanations of each record, each record with its share of the budget."""
@@ -137,33 +152,38 @@ class _Writer:
         return found
 
     def packed(self, found: dict[int, Explanation], known: str) -> dict[str, Any]:
-        """Return `{position: [maths, terms, total or null, left out]}`; 0 for the card's maths."""
+        """Return `{position: [terms, total or null, left out, maths]}`, without what is usual.
+
+        Usual are a total that the terms add up to, nothing left out, and the maths of the card.
+        """
         if not found:
             return {}
         cut = {k: explanation.terms[:MOST_TERMS] for k, explanation in found.items()}
         own = [e.latex for e in found.values() if e.latex and e.latex != known]
         maths = iter(self.gapped([mathml(latex) for latex in own]))
-        texts = iter(self.gapped([_short(t.text) for terms in cut.values() for t in terms]))
+        every = [term for terms in cut.values() for term in terms]
+        written = [[_written(v, self.digits) for _, v in t.factors[:MOST_FACTORS]] for t in every]
+        texts = iter(self.gapped([_short(term.text) for term in every], written))
         result: dict[str, Any] = {}
         for position, explanation in found.items():
-            terms = [[next(texts), *self.term(term)] for term in cut[position]]
+            terms = [[_alone(next(texts)), *self.term(term)] for term in cut[position]]
             left_out = len(explanation.terms) - len(terms)
             # Not sum(): newer Pythons compensate its rounding, which the script does not.
             added = reduce(operator.add, (term.product for term in explanation.terms), 0.0)
             same = not left_out and explanation.terms and _same(added, explanation.total)
             total = None if same else _json(explanation.total)
             formula = next(maths) if explanation.latex not in ("", known) else 0
-            result[str(position)] = [formula, terms, total, left_out]
+            result[str(position)] = _trimmed([terms, total, left_out, formula], (None, 0, 0))
         return result
 
     def term(self, term: Term) -> list[Any]:
-        """Return `[factors, product or null]` of a term, and how many factors are left out."""
+        """Return `[factors, product or null, factors left out]`, without what is usual."""
         kept = term.factors[:MOST_FACTORS]
         missing = len(term.factors) - len(kept)
         exact = kept and not missing
         same = exact and _same(math.prod(value for _, value in kept), term.product)
-        packed = [self.factors(kept), None if same else _json(term.product)]
-        return [*packed, missing] if missing else packed
+        product = None if same else _json(term.product)
+        return _trimmed([self.factors(kept), product, missing], (None, 0))
 
     def factors(self, factors: Iterable[tuple[str, float]]) -> list[Any]:
         """Return record and position of each factor, or its path and value if it has none."""
@@ -190,27 +210,64 @@ class _Writer:
         except ValueError:
             return None
 
-    def gapped(self, texts: list[str]) -> list[list[Any]]:
-        """Return each text as the number of a form and what fills its gaps."""
+    def gapped(
+        self, texts: list[str], factors: Sequence[Sequence[str | None]] = ()
+    ) -> list[list[Any]]:
+        """Return each text as the number of a form and what fills its gaps.
+
+        A gap that holds the same factor in every text of a form is filled by the script.
+        """
         pieces = [(_NUMBER.split(text), _NUMBER.findall(text)) for text in texts]
-        groups: dict[tuple[str, ...], list[list[str]]] = {}
-        for form, fill in pieces:
-            groups.setdefault(tuple(form), []).append(fill)
-        constant = {
-            form: [len({fill[k] for fill in fills}) == 1 for k in range(len(form) - 1)]
-            for form, fills in groups.items()
-        }
+        groups: dict[tuple[str, ...], list[int]] = {}
+        for number, (form, _) in enumerate(pieces):
+            groups.setdefault(tuple(form), []).append(number)
+        marks: dict[tuple[str, ...], list[str]] = {}
+        for form, numbers in groups.items():
+            fills = [pieces[number][1] for number in numbers]
+            beside = [factors[number] if factors else () for number in numbers]
+            marks[form] = [_mark([f[k] for f in fills], beside) for k in range(len(form) - 1)]
         result: list[list[Any]] = []
         for form, fill in pieces:
-            fixed = constant[tuple(form)]
-            text = form[0] + "".join(
-                (word if same else GAP) + after
-                for word, same, after in zip(fill, fixed, form[1:], strict=True)
-            )
+            kinds = marks[tuple(form)]
+            text = form[0] + "".join(k + after for k, after in zip(kinds, form[1:], strict=True))
             number = self.forms.setdefault(text, len(self.forms))
-            words = [word for word, same in zip(fill, fixed, strict=True) if not same]
+            words = [word for word, kind in zip(fill, kinds, strict=True) if kind == GAP]
             result.append([number, *words])
         return result
+
+
+def _mark(words: Sequence[str], factors: Sequence[Sequence[str | None]]) -> str:
+    """Return what stands in a form for words: the word itself, a factor's number, or a gap."""
+    if len(set(words)) == 1:
+        return words[0]
+    for number in range(min((len(each) for each in factors), default=0)):
+        if all(word == each[number] for word, each in zip(words, factors, strict=True)):
+            return FACTOR + chr(_FIRST_FACTOR + number)
+    return GAP
+
+
+def _written(value: float, digits: int) -> str | None:
+    """Return a number as script and Python both write it; None where they might differ."""
+    mantissa = repr(value).partition("e")[0].replace(".", "").strip("-0")
+    if not math.isfinite(value) or not mantissa:
+        return None
+    if len(mantissa) == digits + 1 and mantissa.endswith("5"):
+        return None  # a tie, which Python rounds to even and the script away from zero
+    return f"{value:.{digits}g}"
+
+
+def _trimmed(values: list[Any], usual: tuple[Any, ...]) -> list[Any]:
+    """Leave out values at the end that are the usual ones."""
+    for known in reversed(usual):
+        if values[-1] is not known and (known is None or values[-1] != known):
+            break
+        values = values[:-1]
+    return values
+
+
+def _alone(text: list[Any]) -> Any:
+    """Return the number of a form that has no gap for words without a list around it."""
+    return text[0] if len(text) == 1 else text
 
 
 def _cost(explanation: Explanation) -> int:

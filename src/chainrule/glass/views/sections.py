@@ -90,7 +90,7 @@ def facts(trace: Trace) -> list[tuple[str, str]]:
     """Return what is to be said about a trace as a whole: pairs of a label and words."""
     digits = max(digits_of(trace), 6)
     convention = convention_of(trace)
-    samples = "a row of X is a sample" if convention == "rows" else "a column of X is a sample"
+    samples = f"a {convention.removesuffix('s')} of X is a {_what_a_line_is(trace)}"
     checked = [record.check for record in trace if record.check is not None]
     good = sum(check.passed for check in checked)
     lines = [
@@ -106,6 +106,11 @@ def facts(trace: Trace) -> list[tuple[str, str]]:
         worst = max(check.error for check in checked)
         lines.append(("gradients checked", f"{good} of {len(checked)} right, worst {worst:.1e}"))
     return lines
+
+
+def _what_a_line_is(trace: Trace) -> str:
+    inputs = [record for record in trace if record.role == "input"][:1]
+    return "position of a sample" if inputs and len(inputs[0].shape) > 2 else "sample"
 
 
 def _members(trace: Trace) -> list[tuple[str, str]]:

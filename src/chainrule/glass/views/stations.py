@@ -83,7 +83,7 @@ def _output(layer: str, forward: list[Record]) -> Record:
 def _features(record: Record, columns: bool) -> int:
     if not record.shape:
         return 1
-    return record.shape[0 if columns and len(record.shape) == 2 else -1]
+    return record.shape[-2 if columns and len(record.shape) >= 2 else -1]
 
 
 def _weights(
