@@ -55,7 +55,7 @@ def meeting() -> float:
 
 
 def stolen() -> float:
-    """Return the seconds in which the host gave this machine's cores to others, since it started."""
+    """Return the seconds for which the host gave our cores to others, since the machine started."""
     found = re.match(r"cpu +(?:\d+ +){7}(\d+)", _read("/proc/stat"))
     return int(found[1]) / os.sysconf("SC_CLK_TCK") if found else 0.0
 

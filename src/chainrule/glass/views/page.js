@@ -1,6 +1,6 @@
 // Opens the sum behind a number, with the numbers and tables of tables.js.
 (() => {
-  const { data, records, card, real, valueOf, short, pathOf, blocksOf, positionOf, draw, make } =
+  const { data, records, card, real, valueOf, short, pathOf, blocksOf, placeOf, draw, make } =
     numbers;
   const layout = document.querySelector(".layout");
   const drill = document.querySelector(".drill");
@@ -223,7 +223,7 @@
       [...line.querySelectorAll("td")].forEach((cell, c) => {
         if (cell.classList.contains("gap")) return;
         const row = block.rows ? block.rows[r] : null;
-        const position = positionOf(k, block, row, block.columns ? block.columns[c] : null);
+        const position = placeOf(k, block, row, block.columns ? block.columns[c] : null);
         cells[k].set(position, cell);
         places.set(cell, [k, position]);
         cell.tabIndex = first ? 0 : -1; // one stop for each table; arrows move within it

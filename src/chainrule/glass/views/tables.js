@@ -79,7 +79,7 @@ const numbers = (() => {
     });
   }
 
-  const positionOf = (k, block, row, column) =>
+  const placeOf = (k, block, row, column) =>
     [...block.lead, row, column].filter((n) => n !== null)
       .reduce((all, n, axis) => all * records[k].shape[axis] + n, 0);
 
@@ -116,7 +116,7 @@ const numbers = (() => {
     const places = blocks.flatMap(({ lead, rows, columns }) =>
       (rows || one).filter((r) => !rows || r !== null).flatMap((r) =>
         (columns || one).filter((c) => !columns || c !== null).map((c) =>
-          positionOf(k, { lead }, r, c))));
+          placeOf(k, { lead }, r, c))));
     const values = places.map((position) => valueOf(k, position));
     const sizes = values.filter(Number.isFinite).map(Math.abs);
     const largest = records[k].cut ? real(records[k].cut[2]) : Math.max(0, ...sizes);
@@ -125,7 +125,7 @@ const numbers = (() => {
       const cell = (r, c) => {
         if ((block.rows && r === null) || (block.columns && c === null))
           return make("td", { class: "gap" }, "…");
-        const position = positionOf(k, block, r, c);
+        const position = placeOf(k, block, r, c);
         const tint = tintOf(valueOf(k, position), largest);
         return make("td", tint ? { class: tint } : {}, texts.get(position));
       };
@@ -144,5 +144,5 @@ const numbers = (() => {
     card(k).querySelector(".figures").prepend(...made.flat());
   }
 
-  return { data, records, card, real, valueOf, short, pathOf, blocksOf, positionOf, draw, make };
+  return { data, records, card, real, valueOf, short, pathOf, blocksOf, placeOf, draw, make };
 })();
