@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import pickle
-import warnings
 from typing import Any
 
 import numpy as np
@@ -191,9 +190,7 @@ def test_a_function_is_a_loss() -> None:
         return ((raw - Y) ** 4).sum(axis=1), 4 * (raw - Y) ** 3
 
     X, y = data.numbers()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # says once that it runs on the reference engine
-        model = regressor(loss=quartic, max_iter=300).fit(X, y)
+    model = regressor(loss=quartic, max_iter=300).fit(X, y)
     assert model.score(X, y) > 0.9
     assert model.loss_ < 0.1
 
@@ -204,7 +201,6 @@ def hinge(raw: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.maximum(0, 1 - side * raw).sum(axis=1), np.where(side * raw < 1, -side, 0.0)
 
 
-@pytest.mark.filterwarnings("ignore::chainrule.errors.ReferenceEngineWarning")
 @pytest.mark.parametrize("rows", [lambda: data.classes(2), lambda: data.classes(3), data.labels])
 def test_a_function_is_a_loss_for_classes(rows: Any) -> None:
     X, y = rows()

@@ -13,11 +13,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from chainrule.engine import NativeEngine
 from chainrule.engine.native import load_binary
+from chainrule.estimators.losses import FunctionLoss
 from tests.native.networks import CLOCK, PLANS, first, rows_of
 
 PLAN = PLANS["norms"]
@@ -147,6 +149,22 @@ def end_while_training() -> None:
     long_training(NativeEngine(PLAN, "float32", 2))
 
 
+def end_while_judging() -> None:
+    """The process ends while other threads are in a loss in Python that uses an engine itself."""
+    engine = NativeEngine(PLAN, "float32", 2)
+
+    def slow(raw: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        total = 0.0
+        for _ in range(20_000):  # the lock goes round meanwhile
+            total += 1e-9
+        predict(engine)
+        return (raw * raw).sum(axis=1) + total, 2.0 * raw
+
+    for _ in range(3):
+        plan = replace(PLAN, loss=FunctionLoss(slow))
+        long_training(NativeEngine(plan, "float32", 2))
+
+
 def use_at_the_end() -> None:
     """What Python calls last, after the engine's own farewell, may still train."""
 
@@ -167,6 +185,7 @@ SCENARIOS = {
         joblib_backends,
         end_with_pool,
         end_while_training,
+        end_while_judging,
         use_at_the_end,
     )
 }

@@ -10,6 +10,7 @@ from chainrule import nn
 from chainrule.engine import Buffers, Clock, Rows
 from chainrule.engine.reference import ReferenceEngine
 from chainrule.plan import Plan, make_plan
+from tests.native.own_losses import OWN
 
 __all__ = ["CLOCK", "PLANS", "first", "rows_of", "small_plan"]
 
@@ -76,7 +77,15 @@ def small_plan(**changed: Any) -> Plan:
     return make_plan(nn.Sequential(nn.Dense(20, "tanh"), nn.Dense(2)), (5,), **told)
 
 
-PLANS = {"norms": _norms(), "table": _table(), "wide": _wide()}
+def _own() -> Plan:
+    network = nn.Sequential(
+        nn.Dense(29), nn.BatchNorm(), nn.Dropout(0.2), nn.GELU(), nn.Dense(40, "tanh"), nn.Dense(3)
+    )
+    return make_plan(network, (9,), OWN["together"], 3, penalties="l2_shared", clip=0.5)
+
+
+PLANS = {"norms": _norms(), "table": _table(), "wide": _wide(), "own": _own()}
+"""The last one's loss is Python, and its rows depend on each other."""
 
 
 def rows_of(plan: Plan, count: int, dtype: str, weighted: bool = True) -> Rows:

@@ -32,6 +32,7 @@ from chainrule.ops.shapes import sizes
 from chainrule.plan import Plan, make_plan
 from chainrule.plan.plan import Group
 from chainrule.registry import Record, Registry
+from tests.native.own_losses import OWN
 
 __all__ = ["Case", "cases"]
 
@@ -263,7 +264,7 @@ def _chosen(registry: Registry[Any], most: int) -> st.SearchStrategy[tuple[Recor
 def cases(draw: Any) -> Case:
     """Return a plan with its data."""
     chain, sample_shape = draw(networks())
-    loss = draw(one_of(LOSSES))
+    loss = draw(st.one_of(one_of(LOSSES), one_of(LOSSES), st.sampled_from([*OWN.values()])))
     targets = draw(st.one_of(st.integers(1, 3), st.integers(1, 40)))
     reduction = draw(st.sampled_from(["mean", "sum"]))
     count, batch = draw(SMALL_OR_ANY), draw(SMALL_OR_ANY)

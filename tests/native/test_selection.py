@@ -79,7 +79,6 @@ def plan_of(activation: Any = "tanh", loss: Any = "squared_error", **changed: An
 USERS = {
     "the activation users_cubed of layer users_cubed_1": plan_of(Cubed()),
     "the activation tanh of layer tanh_1": plan_of(OwnTanh()),
-    "the loss squared_error": plan_of(loss=OwnSquaredError()),
     "the optimizer sgd": plan_of(optimizer=OwnOptimizer()),
     "the penalty l2": plan_of(penalties=OwnPenalty()),
     "the clipping clip_norm": plan_of(clip=OwnClipping()),
@@ -175,7 +174,7 @@ def test_a_new_process_says_it_once_and_works() -> None:
 
 def test_a_forced_reference_engine_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHAINRULE_ENGINE", "reference")
-    for plan in (plan_of(), *USERS.values()):
+    for plan in (plan_of(), plan_of(loss=OwnSquaredError()), *USERS.values()):
         assert type(engine_for(plan)) is ReferenceEngine
 
 
@@ -219,6 +218,25 @@ if PRESENT:
         with pytest.raises(InvalidParameterError, match="cannot run this plan") as caught:
             NativeEngine(plan)
         assert who in caught.value.got
+
+    @pytest.mark.parametrize("engine", ["", "native"])
+    def test_a_users_own_loss_runs_compiled_and_nothing_is_said(
+        engine: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("CHAINRULE_ENGINE", engine)
+        plan = plan_of(loss=OwnSquaredError())
+        made = engine_for(plan, "float64")
+        assert isinstance(made, NativeEngine)
+        assert trains(made)
+        found = info(plan)
+        assert (found["engine"], found["reason"]) == ("native", "")
+        assert found["called_back"] == "the loss squared_error"
+
+    def test_a_users_own_loss_beside_another_part_is_not_called_back() -> None:
+        plan = plan_of(Cubed(), loss=OwnSquaredError())
+        with pytest.warns(ReferenceEngineWarning, match="the activation users_cubed"):
+            assert type(engine_for(plan)) is ReferenceEngine
+        assert info(plan)["called_back"] == ""
 
     def test_a_plan_that_must_run_compiled_and_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("CHAINRULE_ENGINE", "native")

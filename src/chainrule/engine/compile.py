@@ -1,7 +1,8 @@
 """From a Plan to the list of numbers that the compiled engine reads.
 
 `program_of` is the only place that knows the order of an operation's numbers; `reason_against` says
-why a plan must run on the reference engine instead.
+why a plan must run on the reference engine instead. A loss is never a reason: one that the binary
+does not know, `calls_back`, is called by it (see `native_loss.py`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from chainrule.plan.plan import Plan
 from chainrule.registry import Record
 from chainrule.streams import Stream
 
-__all__ = ["program_of", "reason_against"]
+__all__ = ["calls_back", "program_of", "reason_against"]
 
 _NUMBERS = {
     "dropout": ("rate",),
@@ -54,8 +55,6 @@ def reason_against(plan: Plan, known: Mapping[str, Collection[str]]) -> str:
             function = node.op.parameters()["function"]
             if function.name not in known["activations"] or not _own(function):
                 return f"the activation {function.name} of layer {node.name} has no compiled form"
-    if plan.loss.name not in known["losses"] or not _own(plan.loss):
-        return f"the loss {plan.loss.name} has no compiled form"
     # A method that is not stepwise asks for gradients only, and does its updates itself.
     optimizer = plan.optimizer
     if optimizer.stepwise and (optimizer.name not in known["optimizers"] or not _own(optimizer)):
@@ -69,10 +68,16 @@ def reason_against(plan: Plan, known: Mapping[str, Collection[str]]) -> str:
     return ""
 
 
-def program_of(plan: Plan, seed: int) -> dict[str, Any]:
+def calls_back(plan: Plan, known: Mapping[str, Collection[str]]) -> bool:
+    """Say whether the compiled engine must call Python for a plan's loss, `known` as above."""
+    return plan.loss.name not in known["losses"] or not _own(plan.loss)
+
+
+def program_of(plan: Plan, seed: int, called_back: bool) -> dict[str, Any]:
     """Return the program: tensors, parameters, nodes, loss, optimizer, penalties, clippings.
 
-    The seed is part of it because the keys of the noise streams are.
+    The seed is part of it because the keys of the noise streams are. With `called_back` it names no
+    loss.
     """
     numbers = {plan.graph.input.name: 0}
     shapes = [plan.graph.input.shape]
@@ -91,8 +96,8 @@ def program_of(plan: Plan, seed: int) -> dict[str, Any]:
         "output": numbers[plan.graph.output.name],
         "running_size": plan.running.size,
         "targets": plan.targets,
-        "loss": plan.loss.name,
-        "loss_numbers": _record_numbers(plan.loss),
+        "loss": "" if called_back else plan.loss.name,
+        "loss_numbers": [] if called_back else _record_numbers(plan.loss),
         "mean_reduction": plan.reduction == "mean",
         "optimizer": plan.optimizer.name if plan.optimizer.stepwise else "sgd",
         "optimizer_numbers": _optimizer_numbers(plan),

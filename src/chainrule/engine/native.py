@@ -6,7 +6,8 @@ a) Vectors stay flat NumPy arrays in the Plan's order on this side. The binary a
    address and for nothing else; `native_call.py` checks types, shapes and layout first and keeps
    the arrays alive meanwhile.
 b) A pass over the data is one call without the GIL. What depends on the step (rates, decays,
-   dropout factors) is worked out before the call, so no Python runs per step.
+   dropout factors) is worked out before the call, so no Python runs per step, unless the plan's
+   loss is Python itself (see `native_loss.py`).
 c) The state after a pass that met a number that is not finite is the state before the bad step, as
    in the reference engine: the pass is repeated up to there, which gives the same bits.
 d) The buffers change in one moment at the end of a pass; whatever ends it before leaves them alone.
@@ -25,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from chainrule._version import __version__
-from chainrule.engine.compile import program_of, reason_against
+from chainrule.engine.compile import calls_back, program_of, reason_against
 from chainrule.engine.native_call import Call, require_vector
 from chainrule.engine.native_predict import Predictor
 from chainrule.engine.protocol import Buffers, Clock, EpochResult, Evaluation, Pulse, Rows
@@ -139,8 +140,8 @@ def info(plan: Plan | None = None) -> dict[str, Any]:
     Example
     -------
     >>> from chainrule.engine import info
-    >>> sorted(info())
-    ['available', 'engine', 'instruction_set', 'instruction_sets', 'reason', 'threads', 'version']
+    >>> sorted(info())[:6]
+    ['available', 'called_back', 'engine', 'instruction_set', 'instruction_sets', 'reason']
     """
     binary, reason = load_binary()
     if binary is not None and plan is not None:
@@ -154,7 +155,13 @@ def info(plan: Plan | None = None) -> dict[str, Any]:
         "threads": default_threads() if compiled else 1,
         "version": __version__,
         "reason": reason,
+        "called_back": _called_back(plan) if compiled and plan is not None else "",
     }
+
+
+def _called_back(plan: Plan) -> str:
+    """Return what the compiled engine calls in Python, once a step, or an empty string."""
+    return f"the loss {plan.loss.name}" if calls_back(plan, _known()) else ""
 
 
 class NativeEngine(ReferenceEngine):
@@ -193,6 +200,7 @@ class NativeEngine(ReferenceEngine):
         reason = reason_against(plan, _known())
         if reason:
             raise InvalidParameterError("the compiled engine cannot run this plan", got=reason)
+        self._called_back = self.runs_numpy = calls_back(plan, _known())
         self._set = instruction_set()
         self._threads = threads
         self._idle: list[tuple[int, Any]] = []
@@ -212,7 +220,7 @@ class NativeEngine(ReferenceEngine):
         return _remade, (self.plan, self.dtype.name, self._threads)
 
     def _make(self, seed: int, learns: bool) -> Any:
-        program = program_of(self.plan, seed)
+        program = program_of(self.plan, seed, self._called_back)
         return self._binary.Engine(program, self._set, self.dtype == np.float64, learns)
 
     def _borrow(self, seed: int) -> Any:
@@ -234,6 +242,9 @@ class NativeEngine(ReferenceEngine):
         if self._threads is not None:
             return self._threads
         return default_threads() if flops > least else 1
+
+    def _call(self, rows: Rows, order: np.ndarray, batch: int, clock: Clock, step: int) -> Call:
+        return Call(self.plan, self.dtype, rows, order, batch, clock, step, self._called_back)
 
     def _run(self, engine: Any, call: Call, pulse: Pulse | None) -> tuple[int, bool]:
         tuned = self._threads is None and self._flops(call.batch) < _FLOPS_FOR_ALL
@@ -303,9 +314,7 @@ class NativeEngine(ReferenceEngine):
         """Return objective and gradient of all rows as one batch, without the tensors between."""
         if not len(rows):
             return super().gradient(buffers, rows, clock, training)
-        call = Call(
-            self.plan, self.dtype, rows, np.arange(len(rows)), len(rows), clock, buffers.step
-        )
+        call = self._call(rows, np.arange(len(rows)), len(rows), clock, buffers.step)
         flat = np.empty(self.plan.parameters.size, self.dtype)
         raw = np.empty((len(rows), self.plan.raw_width), self.dtype)
         running = self._zeros()
@@ -319,6 +328,7 @@ class NativeEngine(ReferenceEngine):
             self._idle.append((clock.seed, engine))
         if not good:
             self._explain_codes(rows.X)
+        call.raise_trouble()
         objective, data = float(call.objectives[0]), float(call.data[0])
         return Evaluation(objective, data, flat, running, raw, {})
 
@@ -338,7 +348,7 @@ class NativeEngine(ReferenceEngine):
         """
         if not self.plan.optimizer.stepwise:  # has no single updates, and says so
             return super().epoch(buffers, rows, order, batch_size, clock, pulse)
-        call = Call(self.plan, self.dtype, rows, order, batch_size, clock, buffers.step)
+        call = self._call(rows, order, batch_size, clock, buffers.step)
         engine = self._borrow(clock.seed)
         try:
             self._import(engine, buffers, slots=True)
@@ -348,6 +358,8 @@ class NativeEngine(ReferenceEngine):
             steps = done
             if not (call.intact and engine.finite()):
                 steps = self._rerun_to_last_good(engine, buffers, call, done)
+            if steps == done:
+                call.raise_trouble()
             self._export(engine, buffers, steps)
         finally:
             self._idle.append((clock.seed, engine))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.engine.native_loss import NO_CALLBACK, LossCallback
 from chainrule.engine.parts import pass_objective, step_masses
 from chainrule.engine.protocol import Clock, EpochResult, Pulse, Rows
 from chainrule.errors import DataError, InvalidParameterError, ShapeError
@@ -70,6 +71,8 @@ class Call:
     clock : Clock
     step : int
         Updates done before this pass.
+    called_back : bool
+        The plan's loss is Python.
 
     Raises
     ------
@@ -88,8 +91,9 @@ class Call:
         batch_size: int,
         clock: Clock,
         step: int,
+        called_back: bool,
     ) -> None:
-        self._arguments = (plan, dtype, rows, order, batch_size, clock, step)
+        self._arguments = (plan, dtype, rows, order, batch_size, clock, step, called_back)
         self.plan, self.clock, self.step = plan, clock, step
         self.X = _in_rows(rows.X, dtype)
         self.Y = _laid_out(rows.Y, dtype)
@@ -103,6 +107,11 @@ class Call:
         )
         self._set_per_step()
         self.finite = self.intact = True
+        self.callback = (
+            LossCallback(plan.loss, self.batch, plan.raw_width, plan.targets, dtype)
+            if called_back
+            else None
+        )
         self.fields = self._fields()
 
     def _check(self, batch_size: int) -> None:
@@ -181,6 +190,7 @@ class Call:
             "objectives": self.objectives,
             "data": self.data,
             "norms": self.norms,
+            **(NO_CALLBACK if self.callback is None else self.callback.fields()),
         }
 
     def run(self, binary: Any, threads: int, tuned: bool, pulse: Pulse | None) -> tuple[int, bool]:
@@ -196,8 +206,14 @@ class Call:
 
     def part(self, steps: int) -> Call:
         """Return the same pass cut short after so many steps."""
-        plan, dtype, rows, _, batch, clock, step = self._arguments
-        return Call(plan, dtype, rows, self.order[: steps * self.batch], batch, clock, step)
+        plan, dtype, rows, _, batch, clock, step, called_back = self._arguments
+        order = self.order[: steps * self.batch]
+        return Call(plan, dtype, rows, order, batch, clock, step, called_back)
+
+    def raise_trouble(self) -> None:
+        """Raise what the loss raised at the step after the last one, if that step was asked for."""
+        if self.callback is not None and self.callback.trouble is not None:
+            raise self.callback.trouble
 
     def result(self, steps: int, failed: bool) -> EpochResult:
         """Return the numbers of the steps that count, or of the first step if that one failed."""

@@ -67,6 +67,8 @@ class ReferenceEngine:
     """
 
     name = "reference"
+    runs_numpy = True
+    """True if NumPy's products may decide the bits of a step."""
 
     def __init__(
         self, plan: Plan, dtype: str = "float32", observer: Observer | None = None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chainrule.maths.arrays import Array, namespace
-from chainrule.maths.loss import objective, row_factors, row_share
+from chainrule.maths.loss import judged, objective, row_factors, row_share
 from chainrule.ops.shapes import sizes
 from chainrule.plan.plan import Plan
 from chainrule.plan.steps import LossStep, PenaltyStep, Step, gradient_name
@@ -76,14 +76,13 @@ class Walk:
         (step,) = self.plan.steps_of(LossStep)
         raw = self.tensors[step.raw]
         factors = row_factors(weights, raw.shape[0], self.plan.reduction, raw)
-        values = self.plan.loss.value(raw, Y)
+        values, slopes = judged(self.plan.loss, raw, Y)
         self._keep(step, "loss.values", values)
         self._keep(step, "loss.factors", factors)
         self.share = row_share(weights, raw.shape[0], self.plan.reduction)
         data = objective(values, factors)
         self._keep(step, "loss.J", data)
-        gradient = self.plan.loss.gradient(raw, Y) * factors[:, None]
-        self._keep(step, step.gradient, gradient)
+        self._keep(step, step.gradient, slopes * factors[:, None])
         return data
 
     def backward(self) -> None:

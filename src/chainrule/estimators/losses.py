@@ -50,8 +50,8 @@ class FunctionLoss(Loss):
 
     .. math:: (J_i, \partial J_i / \partial z_{ik}) = f(z, y)
 
-    It runs on the reference engine, since it is Python. Register a `Loss` of your own to have it
-    checked by the laws, stored in model files, and named.
+    It is Python, so the compiled engine calls it once a step, with the whole batch. Register a
+    `Loss` of your own to have it checked by the laws, stored in model files, and named.
 
     Parameters
     ----------
@@ -79,6 +79,9 @@ class FunctionLoss(Loss):
 
     def encode(self, y: object, width: int | None = None) -> np.ndarray:
         return real_targets(y, width)
+
+    def value_and_gradient(self, raw: Array, Y: Array) -> tuple[Array, Array]:
+        return self.function(raw, Y)
 
     def value(self, raw: Array, Y: Array) -> Array:
         return self.function(raw, Y)[0]

@@ -16,15 +16,17 @@ c) The long-hand pair `prediction_value`, `prediction_gradient` works on predict
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 
+from chainrule.checks import shown
+from chainrule.errors import DataError, ShapeError
 from chainrule.maths.activation import Activation
-from chainrule.maths.arrays import Array, namespace
+from chainrule.maths.arrays import Array, is_complex, namespace
 from chainrule.registry import Record, new_registry
 
-__all__ = ["LOSSES", "Loss", "Reduction", "objective", "row_factors", "row_share"]
+__all__ = ["LOSSES", "Loss", "Reduction", "judged", "objective", "row_factors", "row_share"]
 
 Reduction = Literal["mean", "sum"]
 
@@ -70,6 +72,13 @@ class Loss(Record):
     def gradient(self, raw: Array, Y: Array) -> Array:
         """Return the derivative of each row's loss by its raw outputs, shape of `raw`."""
         raise NotImplementedError
+
+    def value_and_gradient(self, raw: Array, Y: Array) -> tuple[Array, Array]:
+        """Return `value` and `gradient`, which is what training asks for once a step.
+
+        A loss that gets both from one computation overrides it.
+        """
+        return self.value(raw, Y), self.gradient(raw, Y)
 
     def predict(self, raw: Array) -> Array:
         """Return predictions (probabilities, means, ...) from raw outputs."""
@@ -126,6 +135,64 @@ def row_share(weights: Array | None, rows: int, reduction: Reduction) -> float:
         return 1.0
     total = float(rows) if weights is None else float(namespace(weights).sum(weights))
     return 1.0 / total if total else 0.0
+
+
+def judged(loss: Loss, raw: Array, Y: Array) -> tuple[Array, Array]:
+    """Return the loss of each row `(N,)` and its derivative by the raw outputs, fit for a step.
+
+    Raises
+    ------
+    ShapeError
+        The loss returns something else than these two, or in other shapes.
+    DataError
+        It returns what is no number.
+
+    Example
+    -------
+    >>> import numpy as np
+    >>> from chainrule.maths.loss import LOSSES, judged
+    >>> judged(LOSSES.make("squared_error"), np.array([[3.0]]), np.array([[1.0]]))
+    (array([4.]), array([[4.]]))
+    """
+    found: Any = loss.value_and_gradient(raw, Y)
+    if not isinstance(found, (tuple, list)) or len(cast("list[Any]", found)) != 2:
+        raise ShapeError(
+            "the loss does not return two arrays",
+            where=f"loss {loss.name}",
+            expected="the loss of each row, and its derivative by the raw outputs",
+            got=shown(found),
+        )
+    values, gradient = cast("tuple[Array, Array]", found)
+    return (
+        _of_shape(values, raw.shape[:1], raw, f"loss {loss.name}, value"),
+        _of_shape(gradient, raw.shape, raw, f"loss {loss.name}, gradient"),
+    )
+
+
+def _of_shape(found: Any, shape: tuple[int, ...], raw: Array, where: str) -> Array:
+    """Return what a loss has found, if it is an array of numbers of this shape."""
+    if getattr(found, "shape", None) == shape and found.dtype == raw.dtype:
+        return found
+    try:
+        array = np.asarray(found)
+    except ValueError:  # lists of unequal lengths
+        array = np.asarray(None)
+    if array.dtype.kind not in ("fiubc" if is_complex(raw) else "fiub"):
+        raise DataError(
+            "the loss returns what is no number",
+            where=where,
+            expected=f"numbers, {shape}",
+            got=shown(found),
+        )
+    if array.shape != shape:
+        raise ShapeError(
+            "the loss returns an array that does not fit the batch",
+            where=where,
+            expected=f"{shape}, as the raw outputs are {raw.shape}",
+            got=str(array.shape),
+            do="sum a row's loss over its outputs, and leave weights and the mean to the library",
+        )
+    return array
 
 
 def objective(values: Array, factors: Array) -> Array:

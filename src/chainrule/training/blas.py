@@ -2,8 +2,9 @@
 
 A BLAS library splits a large product among its threads, and so sums in an order that depends on
 how many there are. The compiled engine has its own products, which do not. The reference engine
-calls NumPy's, and L-BFGS is SciPy's, which does its algebra with a BLAS of its own: these run on
-one thread, so that a seed means the same weights whatever the machine's number of processors.
+calls NumPy's, and so may a loss in Python; L-BFGS is SciPy's, which does its algebra with a BLAS of
+its own. All these run on one thread, so that a seed means the same weights whatever the machine's
+number of processors.
 
 The limit is the process's: another thread's products are slower meanwhile, never wrong. It is set
 by threadpoolctl, which comes with scikit-learn; without it the library's own setting holds.

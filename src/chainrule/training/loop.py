@@ -103,7 +103,7 @@ def run_course(
         require_blockwise(course, course.rows, recorder is not None)
     require_augmentable(course)
     engine = engine_for(course.plan, course.dtype, observer)
-    own_products = stepwise and engine.name == "native"
+    own_products = stepwise and not engine.runs_numpy
     with nullcontext() if own_products else one_blas_thread():
         session = Session(course, engine, on_event, checkpoint, checkpoint_every, resume, note)
         session.recorder, session.around = recorder, around

@@ -159,6 +159,34 @@ void loss(const Network<T>& net, Workspace<T>& ws, Range mine) {
                   mine.last - mine.first, static_cast<std::size_t>(net.program.targets), raw.width);
 }
 
+// What the caller's own loss reads of these samples.
+template <class T>
+void hand_out(const Network<T>& net, const Workspace<T>& ws, const chainrule::TrainCall& call, Range mine) {
+    const Tensor<T>& raw = ws.tensors[net.program.output];
+    const std::size_t targets = static_cast<std::size_t>(net.program.targets);
+    T* const all_raw = static_cast<T*>(call.own_raw);
+    T* const all_Y = static_cast<T*>(call.own_Y);
+    for (std::size_t i = mine.first; i < mine.last; ++i) {
+        std::copy_n(raw.value + i * raw.ld, raw.width, all_raw + i * raw.width);
+        std::copy_n(ws.Y.get() + i * ws.y_ld, targets, all_Y + i * targets);
+    }
+}
+
+// What it said of these samples: losses, and the gradient of the raw outputs.
+template <class T>
+void take_in(const Network<T>& net, Workspace<T>& ws, const chainrule::TrainCall& call, Range mine) {
+    const Tensor<T>& raw = ws.tensors[net.program.output];
+    const T* const values = static_cast<const T*>(call.own_values);
+    const T* const slopes = static_cast<const T*>(call.own_slopes);
+    for (std::size_t i = mine.first; i < mine.last; ++i) {
+        T* const gradient = raw.gradient + i * raw.ld;
+        const T factor = ws.factors.get()[i];
+        ws.losses.get()[i] = values[i];
+        zero_from(gradient, raw.width, raw.ld);
+        for (std::size_t k = 0; k < raw.width; ++k) gradient[k] = slopes[i * raw.width + k] * factor;
+    }
+}
+
 // Sum of factor x loss in one fixed order: four chains, then their sum.
 template <class T>
 double data_objective(const Workspace<T>& ws) {

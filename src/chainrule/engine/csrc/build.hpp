@@ -31,7 +31,7 @@ struct Network {
     std::int64_t widest_reader = 0;      // of the input: columns of what it becomes
     Memory<T> running;
     const OptimizerEntry<T>* optimizer = nullptr;
-    const LossTable<T>* loss = nullptr;
+    const LossTable<T>* loss = nullptr;  // null: the caller's own
     LossArgs<T> loss_args{};
     std::size_t noisy = 0;
     double l1 = 0, l2 = 0, l2_shared = 0, spectral = 0, max_norm = 0;
@@ -43,7 +43,8 @@ struct Network {
         optimizer = Optimizers::find<T>(program.optimizer);
         if (optimizer == nullptr) throw std::invalid_argument("optimizer " + program.optimizer);
         loss = find_loss<T>(program.loss.c_str());
-        if (loss == nullptr) throw std::invalid_argument("loss " + program.loss);
+        if (loss == nullptr && !program.loss.empty())
+            throw std::invalid_argument("loss " + program.loss);
         for (std::size_t k = 0; k < program.loss_numbers.size(); ++k)
             loss_args.numbers[k] = static_cast<T>(program.loss_numbers[k]);
         read_penalties();

@@ -16,6 +16,9 @@ struct Poll {
     bool (*go_on)(void* context, std::int64_t steps_done) = nullptr;
     // Within a step. False breaks the call off.
     bool (*alive)(void* context) = nullptr;
+    // Within each step of a program without a loss: the caller's own, of so many rows. False breaks
+    // the call off.
+    bool (*judge)(void* context, std::int64_t rows) = nullptr;
     void* context = nullptr;
 };
 
@@ -45,8 +48,9 @@ class Engine {
                          int threads) = 0;
 };
 
+// A function of vmath.hpp on arrays, for whoever measures its error.
 struct MathProbe {
-    std::string name;
+    const char* name;
     void (*float32)(const float*, float*, std::size_t);
     void (*float64)(const double*, double*, std::size_t);
 };
@@ -60,6 +64,7 @@ struct Isa {
     std::vector<std::string> (*activations)();
     std::vector<std::string> (*losses)();
     std::vector<std::string> (*optimizers)();
+    std::vector<MathProbe> (*functions)();
     double (*gemm_rate)(std::int64_t m, std::int64_t k, std::int64_t n, std::int64_t repeats);
 };
 

@@ -5,8 +5,10 @@
 //    it asks for the lock: by unwinding its stack, through code that must not be unwound while other
 //    threads work for it. So whoever asks after the end has begun sleeps instead; the process ends
 //    around him.
-// b) The end begins in an `atexit` function. It waits until those have the lock who were asking for
-//    it already, so nobody is caught in between.
+// b) The end begins in an `atexit` function. It waits until those are done who were asking for the
+//    lock already, or had it to call Python (a loss, say), so nobody is caught in between. Who calls
+//    Python may ask again meanwhile, or he would never be done. Ten seconds are enough: a function
+//    that takes longer may wait for something that only the end brings.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -23,7 +25,7 @@ class Gil {
    public:
     // Call once, when the module is made.
     static void watch_end() {
-        pthread_atfork(nullptr, nullptr, [] { asking_.store(0); });
+        pthread_atfork(nullptr, nullptr, [] { busy_.store(calls_); });
         nanobind::module_::import_("atexit").attr("register")(nanobind::cpp_function(&Gil::end));
     }
 
@@ -33,11 +35,15 @@ class Gil {
         Held() {
             ask();
             state_ = PyGILState_Ensure();
-            asking_.fetch_sub(1);
+            ++calls_;
         }
         Held(const Held&) = delete;
         Held& operator=(const Held&) = delete;
-        ~Held() { PyGILState_Release(state_); }
+        ~Held() {
+            --calls_;
+            PyGILState_Release(state_);
+            busy_.fetch_sub(1);
+        }
 
        private:
         PyGILState_STATE state_;
@@ -52,7 +58,7 @@ class Gil {
         ~Released() {
             ask();
             PyEval_RestoreThread(state_);
-            asking_.fetch_sub(1);
+            busy_.fetch_sub(1);
         }
 
        private:
@@ -60,10 +66,12 @@ class Gil {
     };
 
    private:
+    static constexpr int kPatience = 10'000;  // milliseconds
+
     static void ask() {
-        asking_.fetch_add(1);
-        if (!ending_.load() || pthread_equal(pthread_self(), last_)) return;
-        asking_.fetch_sub(1);
+        busy_.fetch_add(1);
+        if (calls_ > 0 || !ending_.load() || pthread_equal(pthread_self(), last_)) return;
+        busy_.fetch_sub(1);
         for (;;) pause();
     }
 
@@ -71,13 +79,15 @@ class Gil {
         last_ = pthread_self();
         ending_.store(true);
         PyThreadState* const state = PyEval_SaveThread();
-        while (asking_.load() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        for (int left = kPatience; left > 0 && busy_.load() > calls_; --left)
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
         PyEval_RestoreThread(state);
     }
 
     static inline pthread_t last_{};  // the thread that ends the process, and goes on to the end
     static inline std::atomic<bool> ending_{false};
-    static inline std::atomic<int> asking_{0};
+    static inline std::atomic<int> busy_{0};    // threads that ask for the lock or call Python
+    static inline thread_local int calls_ = 0;  // of Python, one within the other, by this thread
 };
 
 }  // namespace chainrule

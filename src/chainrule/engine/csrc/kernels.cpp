@@ -51,6 +51,36 @@ static double gemm_rate(std::int64_t m, std::int64_t k, std::int64_t n, std::int
     return best;
 }
 
+template <class T, class Function>
+static void on_array(const T* from, T* to, std::size_t count, const Function& function) {
+    for (std::size_t at = 0; at < count; at += Lanes<T>::count)
+        store_part(to + at, function(load_part(from + at, count - at)), count - at);
+}
+
+#define CR_PROBE(name, result)                                                       \
+    chainrule::MathProbe {                                                           \
+        name, [](const float* from, float* to, std::size_t count) {                  \
+            using T = float;                                                         \
+            on_array(from, to, count, [](Vec<T> x) CR_INLINE_BODY { return result; }); \
+        },                                                                           \
+        [](const double* from, double* to, std::size_t count) {                      \
+            using T = double;                                                        \
+            on_array(from, to, count, [](Vec<T> x) CR_INLINE_BODY { return result; }); \
+        }                                                                            \
+    }
+
+static std::vector<chainrule::MathProbe> functions() {
+    return {CR_PROBE("exp", vexp<T>(x)),
+            CR_PROBE("expm1", vexpm1<T>(x)),
+            CR_PROBE("tanh", vtanh<T>(x)),
+            CR_PROBE("sigmoid", vsigmoid<T>(x)),
+            CR_PROBE("log", vlog<T>(x)),
+            CR_PROBE("log1p", vlog1p<T>(x)),
+            CR_PROBE("softplus", vsoftplus<T>(x)),
+            CR_PROBE("normal_cumulative", vnormal<T>(x).cumulative),
+            CR_PROBE("normal_density", vnormal<T>(x).density)};
+}
+
 #define CR_TEXT(name) #name
 #define CR_NAME(name) CR_TEXT(name)
 
@@ -60,6 +90,7 @@ extern const chainrule::Isa isa{CR_NAME(CR_ISA),
                                 [] { return names_of(Activations{}); },
                                 [] { return names_of(Losses{}); },
                                 Optimizers::names,
+                                functions,
                                 gemm_rate};
 
 }  // namespace CR_ISA

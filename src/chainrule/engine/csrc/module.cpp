@@ -156,8 +156,8 @@ struct PyEngine {
 
 // What a long call asks of Python, with the GIL for that moment.
 struct Caller {
-    nb::handle callback;
-    bool failed = false;  // Python's error is set
+    nb::object callback, loss;  // or None
+    bool failed = false;        // Python's error is set
 
     static bool alive(void* context) {
         const Gil::Held locked;
@@ -170,7 +170,18 @@ struct Caller {
         return caller->no_signal() && caller->called_back(done);
     }
 
-    chainrule::Poll poll() { return {go_on, alive, this}; }
+    static bool judge(void* context, std::int64_t rows) {
+        const Gil::Held locked;
+        auto* caller = static_cast<Caller*>(context);
+        if (caller->failed) return false;
+        PyObject* answer =
+            PyObject_CallFunction(caller->loss.ptr(), "L", static_cast<long long>(rows));
+        caller->failed = answer == nullptr;
+        Py_XDECREF(answer);
+        return !caller->failed;
+    }
+
+    chainrule::Poll poll() { return {go_on, alive, judge, this}; }
 
    private:
     bool no_signal() {
@@ -208,6 +219,10 @@ chainrule::TrainCall read_call(const nb::dict& from) {
     call.optimizer_width = field<std::int64_t>(from, "optimizer_width");
     call.pulse_seconds = field<double>(from, "pulse_seconds");
     call.tuned = field<bool>(from, "tuned");
+    call.own_raw = begin_of<void>(from, "own_raw", PyBUF_WRITABLE);
+    call.own_Y = begin_of<void>(from, "own_Y", PyBUF_WRITABLE);
+    call.own_values = begin_of<void>(from, "own_values", PyBUF_WRITABLE);
+    call.own_slopes = begin_of<void>(from, "own_slopes", PyBUF_WRITABLE);
     call.objectives = begin_of<double>(from, "objectives", PyBUF_WRITABLE);
     call.data = begin_of<double>(from, "data", PyBUF_WRITABLE);
     call.norms = begin_of<double>(from, "norms", PyBUF_WRITABLE);
@@ -227,7 +242,7 @@ void export_state(const PyEngine& self, const nb::list& vectors, const nb::handl
 
 nb::object train(PyEngine& self, const nb::dict& from, int threads, const nb::object& callback) {
     chainrule::TrainCall call = read_call(from);
-    Caller caller{callback};
+    Caller caller{callback, from["own_loss"]};
     {
         const Gil::Released unlocked;
         self.engine->train(call, threads, caller.poll());
@@ -240,7 +255,7 @@ nb::object train(PyEngine& self, const nb::dict& from, int threads, const nb::ob
 bool gradient(PyEngine& self, const nb::dict& from, bool training, const nb::handle& flat,
               const nb::handle& raw, int threads) {
     chainrule::TrainCall call = read_call(from);
-    Caller caller{nb::none()};
+    Caller caller{nb::none(), from["own_loss"]};
     void* const to = begin_of(flat, PyBUF_WRITABLE);
     void* const outputs = begin_of(raw, PyBUF_WRITABLE);
     {
@@ -272,6 +287,24 @@ nb::object predict(PyEngine& self, const nb::handle& X, const nb::handle& raw, i
 
 }  // namespace
 
+// A function of vmath.hpp on an array of either type, into another of the same.
+void evaluate(const std::string& set, const std::string& name, const nb::handle& X,
+              const nb::handle& to) {
+    const Buffer from(X, PyBUF_C_CONTIGUOUS), result(to, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE);
+    const auto count = static_cast<std::size_t>((*from).len / (*from).itemsize);
+    if ((*from).len != (*result).len || (*from).itemsize != (*result).itemsize)
+        throw nb::value_error("the arrays differ in size");
+    for (const auto& probe : find_set(set).functions()) {
+        if (name != probe.name) continue;
+        if ((*from).itemsize == sizeof(float))
+            return probe.float32(static_cast<const float*>((*from).buf),
+                                 static_cast<float*>((*result).buf), count);
+        return probe.float64(static_cast<const double*>((*from).buf),
+                             static_cast<double*>((*result).buf), count);
+    }
+    throw nb::value_error(("no function '" + name + "'").c_str());
+}
+
 NB_MODULE(_engine, m) {
     // A process may end while another thread still trains; its engine is then no news.
     nb::set_leak_warnings(false);
@@ -287,6 +320,12 @@ NB_MODULE(_engine, m) {
     m.def("activations", [] { return find_set("").activations(); });
     m.def("losses", [] { return find_set("").losses(); });
     m.def("optimizers", [] { return find_set("").optimizers(); });
+    m.def("functions", [] {
+        std::vector<std::string> names;
+        for (const auto& probe : find_set("").functions()) names.push_back(probe.name);
+        return names;
+    });
+    m.def("evaluate", &evaluate);
     m.def("gemm_rate", [](const std::string& set, std::int64_t rows, std::int64_t depth,
                           std::int64_t columns, std::int64_t repeats) {
         const Gil::Released unlocked;

@@ -61,7 +61,7 @@ struct Program {
     std::int64_t output = 0;
     std::int64_t running_size = 0;
     std::int64_t targets = 1;
-    std::string loss;
+    std::string loss;  // "": the caller's own, see TrainCall
     std::vector<double> loss_numbers;
     bool mean_reduction = true;
     std::string optimizer;
@@ -91,6 +91,12 @@ struct TrainCall {
     std::int64_t optimizer_width = 0;
     double pulse_seconds = 0.05;  // least time between two questions to Python
     bool tuned = false;           // the team may be smaller where that is faster
+    // Where the program names no loss: what the caller's own reads, and what it leaves for each row
+    // of the batch, its loss and the slopes by its raw outputs. In the engine's type, without gaps.
+    void* own_raw = nullptr;
+    void* own_Y = nullptr;
+    void* own_values = nullptr;
+    void* own_slopes = nullptr;
     // Results.
     double* objectives = nullptr;  // one a step
     double* data = nullptr;

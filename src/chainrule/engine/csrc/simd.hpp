@@ -156,6 +156,7 @@ CR_INLINE Vec<float> root(Vec<float> a) { return (Vec<float>)vsqrtq_f32((float32
 CR_INLINE Vec<double> root(Vec<double> a) { return (Vec<double>)vsqrtq_f64((float64x2_t)a); }
 #else
 // x86-64-v2 has no fused multiply-add: two roundings, on every path alike.
+#define CR_TWO_ROUNDINGS 1
 template <class V>
 CR_INLINE V fma(V a, V b, V c) {
     return a * b + c;

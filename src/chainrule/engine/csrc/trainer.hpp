@@ -8,6 +8,9 @@
 //    its gradient is finite is known only after, because nobody waits for its norm: the run ends
 //    there, and the caller repeats it up to the step before (same bits).
 // c) Steps are done in stretches, each by the team that was found to be fastest (see pace.hpp).
+// d) A loss that C++ does not know is the caller's own function (see native_loss.py). It is asked by
+//    the calling thread, once a step, when the raw outputs of the whole batch are there; the others
+//    wait in the barrier. It is asked nothing after a step that failed: nobody has such outputs.
 #pragma once
 
 #include "pace.hpp"
@@ -141,10 +144,27 @@ class Trainer {
             if (member.working()) rows.gather(ws_, block, whole);
         });
         forward(net_, ws_, member, mine);
-        for_blocks(mine, [&](Range block) {
-            if (member.working()) loss(net_, ws_, block);
-        });
+        if (net_.loss == nullptr)
+            own_loss(call, member, mine);
+        else
+            for_blocks(mine, [&](Range block) {
+                if (member.working()) loss(net_, ws_, block);
+            });
         backward(net_, ws_, member, mine);
+    }
+
+    // The step ends by losses that are not a number where there was nothing to ask about.
+    void own_loss(const Call& call, const Member& member, Range mine) {
+        hand_out(net_, ws_, call, mine);
+        member.meet();
+        if (member.number == 0) {
+            const bool senseless = failed_ || ws_.bad_code.load(std::memory_order_relaxed);
+            const auto rows = static_cast<std::int64_t>(ws_.samples);
+            if (senseless || !member.watch->judge(rows))
+                std::fill_n(static_cast<T*>(call.own_values), ws_.samples, static_cast<T>(NAN));
+        }
+        member.meet();
+        take_in(net_, ws_, call, mine);
     }
 
     void fail_before_update(Call& call, std::int64_t step, double data) const {

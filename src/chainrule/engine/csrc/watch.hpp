@@ -1,4 +1,4 @@
-// When the calling thread looks up from its work: for Ctrl-C, and for the caller's own function.
+// When the calling thread looks up from its work: for Ctrl-C, and for the caller's own functions.
 //
 // Decisions
 // a) Reading the clock costs a tenth of the smallest step. So steps are counted, and the clock is
@@ -31,6 +31,14 @@ class Watch {
     // Anywhere within a step, by the calling thread.
     void within_step() {
         if (long_steps_) look_within_step();
+    }
+
+    // The caller's own loss, within a step, by the calling thread. False: there is none to be had.
+    bool judge(std::int64_t rows) {
+        if (abandoned()) return false;
+        if (poll_.judge != nullptr && poll_.judge(poll_.context, rows)) return true;
+        abandoned_.store(true, std::memory_order_relaxed);
+        return false;
     }
 
     // For all threads: true if the rest of the work is of no use.
