@@ -182,7 +182,7 @@ def test_a_tensor_that_numpy_cannot_read() -> None:
         (nn.ReLU, r"call it: ReLU\(\.\.\.\)"),
         ("denes", "dense"),
     ],
-    ids=str,
+    ids=["list", "layer", "function", "name"],
 )
 @pytest.mark.parametrize("function", [train, trace], ids=["train", "trace"])
 def test_what_looks_like_a_network(function: Any, network: Any, words: str) -> None:
