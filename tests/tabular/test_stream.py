@@ -275,7 +275,7 @@ def test_a_row_group_that_is_larger_than_the_memory_is_read_in_columns(tmp_path:
     room.mkdir()
     parts = file_parts(path, Dialect(), room, Budget.of("128MB"))
     first = next(parts)
-    table = read_table(first.path)
+    table = first.read(None)
     for name in ("x0", "x11", "y"):
         assert np.array_equal(table.column(name).values, whole[name][: table.rows])
     parts.close()

@@ -26,7 +26,7 @@ from chainrule.checks import Boolean, Each, OneOf, Real, Rule, Text
 from chainrule.errors import DataError, InvalidParameterError
 from chainrule.tabular.coding import ColumnCode, cells_note, gaps_note, standard
 from chainrule.tabular.dates import fit_dates
-from chainrule.tabular.table import Column, Kind
+from chainrule.tabular.table import Coded, Column, Kind
 
 __all__ = ["MAX_LEVELS", "LevelCode", "NumberCode", "fit_code", "standard"]
 
@@ -151,22 +151,29 @@ class LevelCode(ColumnCode):
         return own + other + (f"{self.name} is missing",) * self.missing
 
     def encode(self, column: Column) -> np.ndarray:
-        width = len(self.features())
-        # Two columns beyond the features take the cells that belong to none, and are cut off.
-        nowhere = width
-        place: dict[object, int] = {level: index for index, level in enumerate(self.levels)}
-        place[None] = width - 1 if self.missing else nowhere
-        unseen = len(self.levels) if self.other else nowhere
-        codes = np.fromiter(
-            (place.get(value, unseen) for value in column.values), np.int64, len(column.values)
-        )
-        features = np.zeros((len(codes), width + 1))
-        features[np.arange(len(codes)), codes] = 1.0
-        return features[:, :width]
+        features = np.zeros((len(column.values), len(self.features())))
+        self.mark(column, features)
+        return features
+
+    def mark(self, column: Column, features: np.ndarray) -> None:
+        """Write the ones into features, `(N, len(features()))`, that are zeros."""
+        places = self._places(column)
+        somewhere = np.flatnonzero(places >= 0)
+        features[somewhere, places[somewhere]] = 1.0
+
+    def _places(self, column: Column) -> np.ndarray:
+        """Return the feature that is 1 for each cell, or -1."""
+        missing = len(self.levels) + self.other if self.missing else -1
+        unseen = len(self.levels) if self.other else -1
+        place = {level: index for index, level in enumerate(self.levels)}
+        coded = column.coded or Coded.of(column.values)
+        places = [*(place.get(level, unseen) for level in coded.levels), missing]
+        return np.array(places)[coded.codes]
 
     def surprises(self, column: Column) -> list[str]:
         known = set(self.levels)
-        strange = Counter(cell for cell in column.values if cell is not None and cell not in known)
+        counts = _counts(column)
+        strange = Counter({level: n for level, n in counts.items() if level not in known})
         empty = 0 if self.missing else int(column.missing().sum())
         found = []
         if strange:
@@ -187,12 +194,12 @@ def fit_code(column: Column) -> ColumnCode | None:
         The numbers are so far apart that their spread cannot be computed.
     """
     missing = column.missing()
-    known = column.values[~missing]
     gaps = bool(missing.any())
-    if column.kind == "empty" or not len(known):
+    if column.kind == "empty" or missing.all():
         return None
     if column.kind == "text":
-        return _fit_levels(column.name, known, gaps)
+        return _fit_levels(column.name, _counts(column), gaps)
+    known = column.values[~missing]
     if column.kind == "date":
         return fit_dates(column)
     varies = bool(known.min() != known.max())
@@ -210,8 +217,16 @@ def fit_code(column: Column) -> ColumnCode | None:
     return NumberCode(column.name, column.kind, mean, scale, mean, varies, gaps)
 
 
-def _fit_levels(name: str, known: np.ndarray, gaps: bool) -> LevelCode | None:
-    counts = Counter(known.tolist())
+def _counts(column: Column) -> Mapping[str, int]:
+    """Return how often each level of a column of text occurs."""
+    if column.coded is not None:
+        return column.coded.counts()
+    counts = Counter(column.values.tolist())
+    del counts[None]
+    return counts
+
+
+def _fit_levels(name: str, counts: Mapping[str, int], gaps: bool) -> LevelCode | None:
     if len(counts) == 1 and not gaps:
         return None
     if len(counts) > MAX_LEVELS:

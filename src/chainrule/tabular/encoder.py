@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -22,6 +22,8 @@ __all__ = ["Encoder"]
 CodeT = TypeVar("CodeT")
 LARGEST = float(np.finfo(np.float32).max)
 """No feature is larger: networks compute in float32."""
+_BYTES = 1 << 21
+"""Of the rows that are encoded at a time."""
 
 
 @dataclass(frozen=True)
@@ -114,23 +116,33 @@ class Encoder:
         DataError
             A column is missing or of another kind; a number is too far outside what training saw.
         """
-        X = np.empty((table.rows, self.width()))
+        X = np.zeros((table.rows, self.width()))
         _require_room(X)
-        start = 0
-        for code in self.codes:
-            column = self._column(table, code)
-            part = code.encode(column)
-            X[:, start : start + part.shape[1]] = part
-            start += part.shape[1]
-            if part.size and not max(-part.min(), part.max()) <= LARGEST:
-                row = int(np.argmax(~(np.abs(part) <= LARGEST).all(axis=1)))
-                raise DataError(
-                    f"a number of column {code.name!r} is too large to be used",
-                    where=table.place(row),
-                    expected="a size like that of the numbers in training",
-                    got=f"{column.values[row]:g}",
-                )
+        columns = [self._column(table, code) for code in self.codes]
+        step = max(_BYTES // (8 * X.shape[1]), 1)  # what stays in the cache between columns
+        for start in range(0, table.rows, step):
+            rows = slice(start, start + step)
+            self._fill(X[rows], [column.take(rows) for column in columns], table, start)
         return X
+
+    def _fill(self, X: np.ndarray, columns: Sequence[Column], table: Table, first: int) -> None:
+        """Write the features of some rows, from number `first` of a table on, into zeros."""
+        start = 0
+        for code, column in zip(self.codes, columns, strict=True):
+            stop = start + len(code.features())
+            if isinstance(code, LevelCode):
+                code.mark(column, X[:, start:stop])
+            else:
+                X[:, start:stop] = part = code.encode(column)
+                if part.size and not max(-part.min(), part.max()) <= LARGEST:
+                    row = int(np.argmax(~(np.abs(part) <= LARGEST).all(axis=1)))
+                    raise DataError(
+                        f"a number of column {code.name!r} is too large to be used",
+                        where=table.place(first + row),
+                        expected="a size like that of the numbers in training",
+                        got=f"{column.values[row]:g}",
+                    )
+            start = stop
 
     def width(self) -> int:
         """Return the number of features."""

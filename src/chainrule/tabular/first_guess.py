@@ -10,6 +10,7 @@ b) `1.234` alone is a plain number too. It is a thousand only in a file that is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -20,7 +21,7 @@ from chainrule.tabular.load import Cells
 from chainrule.tabular.reading import Reading
 from chainrule.tabular.table import Kind
 
-__all__ = ["has_say", "settled", "way_of_training"]
+__all__ = ["decimal_comma", "has_say", "settled", "way_of_training"]
 
 _COMMA, _POINT = WAYS[:2]
 _BEGINS = "[+-]?0[0-9]*[.]"
@@ -59,9 +60,22 @@ def settled(cells: Cells, places: Mapping[str, str], dialect: Dialect, notes: li
 
 
 def has_say(dialect: Dialect, name: str) -> bool:
-    """Say whether what was stated or guessed may change what a number of a column means."""
+    """Say whether what was stated or guessed may change what numbers with points mean."""
     guess = dialect.guess
     return dialect.decimal == "," or (guess is not None and bool(_ways(guess, name)))
+
+
+def decimal_comma(dialect: Dialect, delimiter: str, name: str, text: str) -> tuple[str, str] | None:
+    """Return the way of a column that may have decimal commas, such as `text`, if it is no other.
+
+    Also since when it is known, for the note. The guess of the dialect is settled.
+    """
+    ways = [] if dialect.guess is None else _ways(dialect.guess, name)
+    if ways:
+        return (_COMMA.name, ", as in training") if ways == [_COMMA] else None
+    given = _COMMA.given(dialect.decimal, delimiter)
+    proven = given is not None and (given or re.fullmatch(_COMMA.proof, text))
+    return (_COMMA.name, "") if proven else None
 
 
 def _without_signs(guess: Reading) -> Reading:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from chainrule.tabular.table import Kind
 
-__all__ = ["LOOKS", "WAYS", "Way", "sql_text"]
+__all__ = ["COMMA", "GROUPS", "LOOKS", "WAYS", "Way", "sql_text"]
 
 _SIGN, _EXPONENT = "[+-]?", "([eE][+-]?[0-9]+)?"
 _PLAIN = f"{_SIGN}([0-9]+[.]?[0-9]*|[.][0-9]+){_EXPONENT}"
@@ -158,6 +158,7 @@ WAYS = (
     ),
 )
 """The ways, in the order in which they are tried."""
+COMMA, GROUPS = WAYS[:2]
 
 LOOKS = "|".join(f"({way.fits})" for way in WAYS)
 """What the first cell of a column meets if any of the ways may fit the column."""

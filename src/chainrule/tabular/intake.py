@@ -20,8 +20,8 @@ import numpy as np
 from chainrule.tabular.cells import is_number
 from chainrule.tabular.dialect import Dialect
 from chainrule.tabular.json_lines import copied_json, survey_json
+from chainrule.tabular.looks import Looks, Plan
 from chainrule.tabular.reading import UTF8
-from chainrule.tabular.scan import Plan
 from chainrule.tabular.source import Source, literal_path
 from chainrule.tabular.survey import copied, survey_text
 from chainrule.tabular.table import Kind, missing_column
@@ -63,6 +63,10 @@ class Intake:
     """Kinds that the file itself states (Parquet, JSON); a text table states none."""
     binary: frozenset[str] = frozenset()
     """Columns that the file holds as binary fractions, so that reading them rounds nothing."""
+    pointed: frozenset[str] = frozenset()
+    """Columns (`c3`) of a text table with points in their numbers."""
+    commas: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    """Columns that look like numbers with decimal commas: row and text of one."""
     dates_are_text: bool = False
     """The file has no kind for dates, so text may be dates (JSON)."""
     lines: np.ndarray | None = None
@@ -85,17 +89,20 @@ def text_intake(source: Source, dialect: Dialect, wanted: Collection[str] | None
     require_columns(survey.names, wanted, source.name)
     width = len(survey.names)
     if survey.plain:
-        first = "line" if survey.plans else "row"
+        first = "line" if survey.looks else "row"
         file = _Csv(source.local, width, survey.delimiter, survey.longest, first)
     else:
         (path,) = copied(source, survey, [range(width)])
         file = _Csv(path, width, ",", survey.longest)
+    looks = survey.looks or Looks(width)
     return Intake(
         source.name,
         survey.names,
         survey.rows,
-        survey.plans or ("text",) * width,
+        looks.plans(),
         file.query,
+        pointed=frozenset(f"c{column}" for column in looks.pointed()),
+        commas={f"c{column}": found for column, found in looks.commas().items()},
         lines=survey.lines,
         delimiter=survey.delimiter,
         encoding=source.written,
@@ -177,14 +184,22 @@ class _Csv:
 def _selected(plans: Plans, file: str, width: int) -> str:
     mixed = [cell for cell, plan in plans.items() if plan == "mixed"]
     if not mixed:
-        return f"SELECT {'*' if len(plans) == width else ', '.join(plans)} FROM {file}"
+        if len(plans) == width and "comma" not in plans.values():
+            return f"SELECT * FROM {file}"
+        return (
+            f"SELECT {', '.join(_read_as(cell, plan) for cell, plan in plans.items())} FROM {file}"
+        )
     inner = [
         f"{cell} AS t_{cell}, try_cast({cell} AS DOUBLE) AS v_{cell}" if plan == "mixed" else cell
         for cell, plan in plans.items()
     ]
-    outer = [cell for cell, plan in plans.items() if plan != "mixed"]
+    outer = [_read_as(cell, plan) for cell, plan in plans.items() if plan != "mixed"]
     for cell in mixed:
         number = is_number(f"t_{cell}", f"v_{cell}")
         outer.append(f"CASE WHEN {number} THEN v_{cell} END AS {cell}")
         outer.append(f"CASE WHEN NOT {number} THEN t_{cell} END AS r{cell[1:]}")
     return f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM {file})"
+
+
+def _read_as(cell: str, plan: Plan) -> str:
+    return f"replace({cell}, ',', '.')::DOUBLE AS {cell}" if plan == "comma" else cell

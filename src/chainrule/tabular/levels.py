@@ -10,6 +10,7 @@ b) Several columns stand in one table, told apart by `place`: with an expression
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,6 +56,8 @@ class Batch:
     rows: int
     repeated: bool
     _name: str = field(default="", repr=False)
+    _texts: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
+    """Rows and cells of columns that repeat themselves, as they stand."""
 
     def source(self, cell: str) -> str:
         """Return the SQL of the filled cells of a column: rows of (`cell`, n, first)."""
@@ -76,8 +79,23 @@ class Batch:
         counted = self._ask(profile_query(source, None)).fetchall()
         return Profile.from_counts({kind: count for _, kind, count in counted})
 
+    def head(self, cell: str, digits: bool = False) -> tuple[int, str] | None:
+        """Return row and text of the first filled cell of a column, or of those with a digit."""
+        if self.repeated:
+            rows, texts = self._as_text()[cell]
+            for row, text in zip(rows, texts, strict=True):
+                if text and (not digits or re.search("[0-9]", text)):
+                    return int(row), text
+            return None
+        test = f"AND regexp_matches({cell}, '[0-9]')" if digits else ""
+        return self._ask(
+            f"SELECT first, {cell} FROM {self.source(cell)} WHERE {cell} IS NOT NULL {test} "
+            "ORDER BY first LIMIT 1"
+        ).fetchone()
+
     def rewrite(self, cell: str, fits: str, plain: str) -> None:
         """Write the cells that fit anew; conditions are about the column `cell`."""
+        self._texts = {}
         place = list(self.columns).index(cell)
         self._ask(f"UPDATE {self._filled()} SET cell = {plain} WHERE place = {place} AND ({fits})")
 
@@ -96,6 +114,7 @@ class Batch:
 
     def drop(self) -> None:
         """Forget the cells."""
+        self._texts = {}
         if self._name:
             self._ask(f"DROP TABLE {self._name}")
             self._name = ""
@@ -122,10 +141,24 @@ class Batch:
         self._name = name
         return name
 
+    def _as_text(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Return the rows and the cells of the levels of all columns, in the order of the rows."""
+        if not self._texts:
+            found = self._fetched(list(self.columns), "text")
+            self._texts = {cell: (rows, texts) for cell, rows, texts in found}
+        return self._texts
+
     def _converted(
         self, cells: Sequence[str], kind: Kind
     ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Yield the rows and the values of the levels of columns, in the order of the rows."""
+        if kind == "text" and self._texts:
+            return ((cell, *self._texts[cell]) for cell in cells)
+        return self._fetched(cells, kind)
+
+    def _fetched(
+        self, cells: Sequence[str], kind: Kind
+    ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         places = {list(self.columns).index(cell): cell for cell in cells}
         found = self._ask(
             f"SELECT place, first, {conversion('cell', kind)} AS value FROM {self._filled()} "

@@ -10,6 +10,7 @@ from chainrule.errors import DataError
 from chainrule.tabular.forms import Way
 from chainrule.tabular.intake import Intake, Plans
 from chainrule.tabular.levels import Batch, batches
+from chainrule.tabular.looks import Plan
 from chainrule.tabular.table import Kind
 
 __all__ = ["Cells", "load"]
@@ -57,7 +58,10 @@ class Cells:
         for kind in kinds:
             alike = {cell: name for cell, name in columns.items() if stated[cell] == kind}
             for batch in batches(self.connection, table, alike, self.intake.rows):
-                self.batches.update(dict.fromkeys(batch.columns, batch))
+                for cell in batch.columns:
+                    if cell in self.batches:  # looked at, and found to be text
+                        self.batches[cell].drop()
+                    self.batches[cell] = batch
                 found.append((batch, kind))
         return found
 
@@ -72,6 +76,11 @@ class Cells:
     def rewrite(self, cell: str, way: Way) -> None:
         """Write the cells of a column that fit a way in the plain way."""
         self.batches[cell].rewrite(cell, *way.rewriting("cell"))
+
+    def head(self, cell: str, digits: bool = False) -> tuple[str, str] | None:
+        """Return place and text of the first filled cell of a column, or of those with a digit."""
+        found = self.batches[cell].head(cell, digits)
+        return None if found is None else (self.place(found[0]), found[1])
 
     def first(self, cell: str, condition: str) -> tuple[str, str] | None:
         """Return place and text of the first cell of a column that meets a condition."""
@@ -106,10 +115,8 @@ def load(cells: Cells, plans: Plans, table: str) -> Plans:
     try:
         _create(cells, plans, table)
     except duckdb.ConversionException:
-        plans = {
-            cell: intake.refused if plan == "number" else "text" if plan == "date" else plan
-            for cell, plan in plans.items()
-        }
+        others: dict[Plan, Plan] = {"number": intake.refused, "date": "text", "comma": "text"}
+        plans = {cell: others.get(plan, plan) for cell, plan in plans.items()}
         _create(cells, plans, table)
     rows = cells.ask(f"SELECT count(*) FROM {table}").fetchone()[0]
     if rows != intake.rows:

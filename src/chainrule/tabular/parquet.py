@@ -9,7 +9,7 @@ from typing import Any
 
 from chainrule.errors import DataError
 from chainrule.tabular.intake import Intake, Plans, require_columns
-from chainrule.tabular.scan import Plan
+from chainrule.tabular.looks import Plan
 from chainrule.tabular.source import Source, literal_path
 from chainrule.tabular.table import Kind
 
@@ -25,7 +25,7 @@ class Relation:
 
     Parameters
     ----------
-    source : str
+    name : str
         What messages call it.
     sql : str
         What stands behind FROM.
@@ -33,7 +33,7 @@ class Relation:
     rows : int
     """
 
-    source: str
+    name: str
     sql: str
     columns: tuple[tuple[str, str, str], ...]
     rows: int
@@ -55,16 +55,16 @@ def relation_intake(relation: Relation, wanted: Collection[str] | None) -> Intak
     DataError
         There are no rows, a column is not there, or one that is wanted holds no plain values.
     """
-    require_columns(tuple(name for name, *_ in relation.columns), wanted, relation.source)
+    require_columns(tuple(name for name, *_ in relation.columns), wanted, relation.name)
     columns = [
-        _typed(relation.source, *column)
+        _typed(relation.name, *column)
         for column in relation.columns
         if wanted is None or column[0] in wanted
     ]
     if not relation.rows:
-        raise DataError("the table has no rows", where=relation.source)
+        raise DataError("the table has no rows", where=relation.name)
     return Intake(
-        relation.source,
+        relation.name,
         tuple(column.name for column in columns),
         relation.rows,
         tuple(column.plan for column in columns),

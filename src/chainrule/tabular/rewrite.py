@@ -39,12 +39,13 @@ def rewritten(
     if way is not None:
         return _applied(cells, name, cell, way, ", as in training")
     told = wanted is None and profile.kind() == "text" and profile.nearly() != "date"
-    if not _worth(cells, cell, profile, wanted, dialect):
+    clue = _clue(cells, cell, profile, wanted, dialect)
+    if clue is None:
         return Rewritten(profile, _framed(cells, name, cell) if told else [])
     doubtful: list[Way] = []
     for way in WAYS:
         given = way.given(dialect.decimal, cells.delimiter)
-        if given is None or (wanted and way.kind != wanted):
+        if given is None or (wanted and way.kind != wanted) or not re.fullmatch(way.fits, clue):
             continue
         table = cells.table(cell)
         fits, marks, proof = cells.ask(f"SELECT {way.counts(cell)} FROM {table}").fetchone()
@@ -66,17 +67,18 @@ def _applied(cells: Cells, name: str, cell: str, way: Way, since: str = "") -> R
     return Rewritten(cells.batches[cell].profile(cell), [note], way.name)
 
 
-def _worth(
+def _clue(
     cells: Cells, cell: str, profile: Profile, wanted: Kind | None, dialect: Dialect
-) -> bool:
-    """Say whether a way may fit; most text ends the search at its first cell."""
+) -> str | None:
+    """Return a cell that each way must fit; None, as for most text, if none may fit at all."""
     kind = profile.kind()
     if kind == "number" and dialect.decimal == ",":
-        return cells.first(cell, f"contains({cell}, '.')") is not None
+        found = cells.first(cell, f"contains({cell}, '.')")
+        return None if found is None else found[1]
     if kind != "text" or (wanted and profile.fits(wanted)):
-        return False
-    first = cells.first(cell, f"{cell} IS NOT NULL AND regexp_matches({cell}, '[0-9]')")
-    return first is not None and re.fullmatch(LOOKS, first[1]) is not None
+        return None
+    first = cells.head(cell, digits=True)
+    return first[1] if first and re.fullmatch(LOOKS, first[1]) else None
 
 
 def _is_special(cell: str) -> str:
@@ -101,7 +103,7 @@ def _doubts(cells: Cells, name: str, cell: str, ways: list[Way], profile: Profil
 
 def _framed(cells: Cells, name: str, cell: str) -> list[str]:
     """Return a note if all cells are numbers with the same signs around them, such as `$5`."""
-    place, text = cells.first(cell, f"{cell} IS NOT NULL") or ("", "")
+    place, text = cells.head(cell) or ("", "")
     if not re.fullmatch(_FRAMED, text):
         return []
     frame = f"regexp_replace({cell}, '[0-9.,]+', '#', 'g')"

@@ -5,42 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from chainrule.tabular.cells import MISSING_WORDS
-from chainrule.tabular.table import KINDS, Column, Kind, Table
+from chainrule.tabular.forms import COMMA, GROUPS
+from chainrule.tabular.table import KINDS, Coded, Column, Kind, Table
 from chainrule.training.blocks_folder import said
 
-__all__ = ["Coded", "ColumnCache"]
-
-
-@dataclass(frozen=True)
-class Coded:
-    """A column of text as numbers: `levels[codes]`, and None where a code is -1."""
-
-    codes: np.ndarray
-    levels: list[str]
-
-    @classmethod
-    def of(cls, values: np.ndarray) -> Coded:
-        """Return a column of text with its levels numbered in the order in which they come."""
-        places: dict[str, int] = {}
-        codes = [-1 if cell is None else places.setdefault(cell, len(places)) for cell in values]
-        return cls(np.array(codes, np.int32), list(places))
-
-    def values(self) -> np.ndarray:
-        """Return the cells as the reader gave them."""
-        levels = np.empty(len(self.levels) + 1, dtype=object)
-        levels[:-1] = self.levels
-        return levels[self.codes]  # -1 is the last one, None
-
-    def only_words(self) -> bool:
-        """Say whether no cell holds more than a word for a missing one."""
-        return all(level.lower() in MISSING_WORDS for level in self.levels)
+__all__ = ["ColumnCache"]
 
 
 _MARKS = (*KINDS, "words")
@@ -62,8 +37,11 @@ class ColumnCache:
         self.source = source
         self.names: dict[str, int] = {}
         self.rows: list[int] = []
+        self._lines = False
         self._marks: list[bytes] = []
         """Of each part: the mark of each column, as its place in `_MARKS`."""
+        self._ways: list[Mapping[str, str]] = []
+        """Of each part: columns whose cells were not written the plain way, and how (`forms`)."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -74,16 +52,51 @@ class ColumnCache:
             self.names.setdefault(name, len(self.names))
         marks = bytearray(len(self.names))
         with self._opened(len(self), "xb") as file:
-            lines = np.zeros(0, np.int64) if table.lines is None else table.lines
-            np.save(file, lines, allow_pickle=False)
+            if table.lines is not None:
+                file.write(np.ascontiguousarray(table.lines, np.int64))
             for name, place in self.names.items():
                 mark = _save(file, table.column(name)) if name in table else "empty"
                 marks[place] = _MARKS.index(mark)
+        self._lines = table.lines is not None
         self.rows.append(table.rows)
         self._marks.append(bytes(marks))
+        self._ways.append({} if table.reading is None else table.reading.ways)
+
+    def ways(self) -> dict[str, str]:
+        """Return the ways of columns in which no part had another."""
+        found: dict[str, set[str]] = {}
+        for ways in self._ways:
+            for name, way in ways.items():
+                found.setdefault(name, set()).add(way)
+        return {name: way for name, (way, *others) in found.items() if not others}
 
     def kinds(self) -> dict[str, Kind]:
         """Return the kind that all filled cells of a column share, and text where they differ."""
+        kinds, ways = self._kinds(), self.ways()
+        for name in {name for part in self._ways for name in part}:
+            if name not in ways or not self._agree(name, kinds[name], ways[name]):
+                kinds[name] = "text"
+        return kinds
+
+    def _agree(self, name: str, kind: Kind, way: str) -> bool:
+        """Say whether the parts that were read the plain way fit the way of the others, too."""
+        if way == GROUPS.name or kind == "text":
+            return True
+        plain = [
+            part
+            for part, marks in enumerate(self._marks)
+            if name not in self._ways[part] and self._mark(marks, name) in ("number", "date")
+        ]
+        return not plain or (
+            way == COMMA.name
+            and all(self.load(part, self._kinds()).column(name).is_whole() for part in plain)
+        )
+
+    def _mark(self, marks: bytes, name: str) -> str:
+        place = self.names[name]
+        return _MARKS[marks[place]] if place < len(marks) else "empty"
+
+    def _kinds(self) -> dict[str, Kind]:
         seen: list[set[int]] = [set() for _ in self.names]
         for marks in self._marks:
             for place, mark in enumerate(marks):
@@ -113,14 +126,14 @@ class ColumnCache:
         with ExitStack() as stack:
             file = stack.enter_context(self._opened(part, "rb"))
             second = stack.enter_context(self._opened(part, "rb", ".again")) if again else file
-            lines = np.load(file, allow_pickle=False)
-            for name, place in self.names.items():
-                mark = _MARKS[marks[place]] if place < len(marks) else "empty"
-                values = _load(file, mark)
-                if name in again:
-                    mark, values = "text", _load(second, "text")
-                columns.append(_column(name, kinds[name], mark, values, rows))
-        return Table(tuple(columns), self.source, (), lines if len(lines) else None)
+            lines = _array(file, rows, np.int64) if self._lines else None
+            for name in self.names:
+                mark = self._mark(marks, name)
+                read = _column(file, name, mark, kinds[name], rows)
+                columns.append(
+                    _column(second, name, "text", "text", rows) if name in again else read
+                )
+        return Table(tuple(columns), self.source, (), lines)
 
     def remove(self, part: int) -> None:
         """Remove the files of a part."""
@@ -151,26 +164,30 @@ def _save(file: Any, column: Column) -> str:
     if column.kind == "empty":
         return "empty"
     if column.kind != "text":
-        np.save(file, column.values, allow_pickle=False)
+        file.write(np.ascontiguousarray(column.values, np.float64))
         return column.kind
-    coded = Coded.of(column.values)
-    np.save(file, coded.codes, allow_pickle=False)
-    np.save(file, np.frombuffer(json.dumps(coded.levels).encode(), np.uint8), allow_pickle=False)
-    return "words" if coded.levels and coded.only_words() else "text"
+    coded = column.coded or Coded.of(column.values)
+    levels = json.dumps(coded.levels).encode()
+    file.write(np.ascontiguousarray(coded.codes, np.int32))
+    file.write(len(levels).to_bytes(8, "little"))
+    file.write(levels)
+    words = all(level.lower() in MISSING_WORDS for level in coded.levels)
+    return "words" if coded.levels and words else "text"
 
 
-def _load(file: Any, mark: str) -> np.ndarray | None:
-    if mark == "empty":
-        return None
-    values = np.load(file, allow_pickle=False)
-    if mark not in ("text", "words"):
-        return values
-    levels = json.loads(np.load(file, allow_pickle=False).tobytes())
-    return Coded(values, levels).values()
+def _array(file: Any, rows: int, dtype: type) -> np.ndarray:
+    return np.frombuffer(file.read(rows * np.dtype(dtype).itemsize), dtype)
 
 
-def _column(name: str, kind: Kind, mark: str, values: np.ndarray | None, rows: int) -> Column:
-    if values is None or (mark == "words" and kind != "text"):
-        empty = np.full(rows, None, object) if kind == "text" else np.full(rows, np.nan)
-        return Column(name, kind, empty)
-    return Column(name, kind, values)
+def _column(file: Any, name: str, mark: str, kind: Kind, rows: int) -> Column:
+    """Read the next column, which was written with a mark, as of a kind."""
+    if mark not in ("empty", "words", "text"):
+        return Column(name, kind, _array(file, rows, np.float64))
+    coded = Coded(np.full(rows, -1, np.int32), [])
+    if mark != "empty":
+        codes = _array(file, rows, np.int32)
+        size = int.from_bytes(file.read(8), "little")
+        coded = Coded(codes, json.loads(file.read(size)))
+    if kind != "text":
+        return Column(name, kind, np.full(rows, np.nan))
+    return Column(name, "text", coded.values(), coded)

@@ -107,7 +107,7 @@ class ColumnTally:
         self.missing += int(empty.sum())
         known = column.values[~empty]
         if self.kind == "text":
-            self.levels.update(known.tolist())
+            self.levels.update(known.tolist() if column.coded is None else column.coded.counts())
             self._forget()
         elif self.kind != "empty":
             self.moments.add(known)

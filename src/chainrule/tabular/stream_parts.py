@@ -2,56 +2,62 @@
 
 Decisions
 ---------
-a) Each part is a table file by itself that `read_table` reads. What a cell means is thereby decided
-   in one place, however large the file is.
-b) Text is cut by Python's CSV parser, never inside a quoted field; a row that the parser refuses
-   ends up in a part too, whose reader says what is wrong with it.
+a) Each part is a table by itself, read by what reads whole tables. What a cell means is thereby
+   decided in one place, however large the file is.
+b) Text is cut between records (`stream_text`), and each piece written into a file of its own.
 c) Parquet is stored by columns, in groups of rows that may be larger than memory. DuckDB copies
-   it first into a database of its own on the disk, so many columns at a time as fit.
+   it first into a database of its own on the disk, so many columns at a time as fit. Its blocks are
+   small, for one of each column is in memory while rows are read.
 """
 
 from __future__ import annotations
 
-import csv
-import re
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
-from chainrule.errors import ChainruleError, DataError, MissingExtraError
+from chainrule.errors import ChainruleError, DataError
 from chainrule.tabular.dialect import Dialect
-from chainrule.tabular.source import DAMAGE, Source, damaged, opened, unpacked
+from chainrule.tabular.parquet import Relation, parquet_columns
+from chainrule.tabular.reader import TableReader, reading
+from chainrule.tabular.source import DAMAGE, Source, damaged, literal_path, opened, unpacked
+from chainrule.tabular.stream_text import text_pieces
+from chainrule.tabular.table import Kind, Table
 from chainrule.training.blocks_folder import said
 from chainrule.training.blocks_memory import Budget
 
 __all__ = ["FilePart", "file_parts"]
 
-_DELIMITERS = (",", ";", "\t", "|")
+_BLOCK = 16_384
+"""Bytes of a block of the copy: the smallest that DuckDB knows."""
 
 
 @dataclass(frozen=True)
 class FilePart:
-    """Some rows of a table, in a file of their own.
+    """Some rows of a table.
 
     Parameters
     ----------
-    path : Path
-        The file; it is removed when the next part is asked for.
+    name : str
+        What the part is called by its reader.
     source : str
         What the whole table is called.
+    read : function
+        Reads the part, with the kinds that are expected if they are not to be found out. It is to
+        be called before the next part is asked for.
     lines : int or None
         How far the lines of the part stand behind those of the whole; None where rows are counted.
     first_row : int
         Data rows before this part, where rows are counted.
     """
 
-    path: Path
+    name: str
     source: str
+    read: Callable[[Mapping[str, Kind] | None], Table]
     lines: int | None
     first_row: int = 0
 
@@ -72,12 +78,16 @@ def file_parts(path: Path, dialect: Dialect, folder: Path, budget: Budget) -> It
     DataError
         The file is missing, empty, damaged, or of no known kind.
     """
-    with opened(path, dialect) as source:
+    limit = f"{budget.spare}B"
+    with (
+        opened(path, dialect) as source,
+        reading(folder / "spill", memory_limit=limit, threads="1") as reader,
+    ):
         try:
             if source.form == "parquet":
-                yield from _parquet_parts(source, folder, budget)
+                yield from _parquet_parts(source, folder, budget, reader)
             else:
-                yield from _text_parts(source, dialect, folder, budget.part_bytes)
+                yield from _text_parts(source, dialect, folder, budget.part_bytes, reader)
         except UnicodeDecodeError:
             _raise_not_utf8(source)
         except DAMAGE as error:
@@ -106,120 +116,33 @@ def _odd(line: bytes) -> int | None:
     return None
 
 
-def _text_parts(source: Source, dialect: Dialect, folder: Path, size: int) -> Iterator[FilePart]:
-    lines = source.form == "json"
-    part = folder / ("part.jsonl" if lines else "part.tsv" if source.tabs else "part.csv")
-    header, taken = "", 0
-    with source.text() as file:
-        records = _lines(file) if lines else _records(file, dialect, source)
-        if not lines:
-            for text, count, filled in records:
-                taken += count
-                if filled:
-                    header = text
-                    break
-        header_lines = header.count("\n") or (1 if header else 0)
-        rest = _gathered(records, size)
-        # A table without rows is a part too: its reader says so.
-        for text, count in chain([next(rest, ("", 0))], rest):
-            _write(part, header + text)
-            yield FilePart(part, source.name, taken - header_lines)
-            taken += count
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8", newline="")
-    except OSError as error:
-        raise said(error, path.parent) from error
-
-
-def _gathered(records: Iterator[tuple[str, int, bool]], size: int) -> Iterator[tuple[str, int]]:
-    """Yield the text of many records together, and the number of its lines."""
-    texts: list[str] = []
-    length = lines = 0
-    for text, count, _ in records:
-        if not count:  # the record before could not be parsed, and its part's reader must say so
-            yield "".join(texts), lines
-            raise DataError("the table cannot be split into rows")
-        texts.append(text)
-        length, lines = length + len(text), lines + count
-        if length >= size:
-            yield "".join(texts), lines
-            texts, length, lines = [], 0, 0
-    if lines:
-        yield "".join(texts), lines
-
-
-def _lines(file: Any) -> Iterator[tuple[str, int, bool]]:
-    for line in file:
-        yield line, 1, True
-
-
-def _records(file: Any, dialect: Dialect, source: Source) -> Iterator[tuple[str, int, bool]]:
-    """Yield the text of each record, the number of its lines, and whether it has fields.
-
-    Nothing of no lines follows a record that cannot be parsed.
-    """
-    taken: list[str] = []
-
-    def kept() -> Iterator[str]:
-        for line in file:
-            taken.append(line)
-            yield line
-
-    delimiter = dialect.delimiter or ("\t" if source.tabs else _delimiter(source, dialect))
-    reader = csv.reader(kept(), delimiter=delimiter, quotechar=dialect.quote, strict=True)
-    while True:
+def _text_parts(
+    source: Source, dialect: Dialect, folder: Path, size: int, reader: TableReader
+) -> Iterator[FilePart]:
+    part = folder / ("part.jsonl" if source.form == "json" else "part.csv")
+    own = replace(source, name=str(part), local=part, folder=folder)
+    for piece in text_pieces(source, dialect, size):
         try:
-            record = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            yield "".join(taken), len(taken), True
-            yield "", 0, False
-            return
-        yield "".join(taken), len(taken), bool(record)
-        taken.clear()
+            part.write_bytes(piece.data)
+        except OSError as error:
+            raise said(error, folder) from error
+        read = partial(reader.table, own, dialect=dialect)
+        yield FilePart(str(part), source.name, read, piece.lines)
 
 
-def _delimiter(source: Source, dialect: Dialect) -> str:
-    """Return the delimiter that splits the header into the most fields, as the reader does."""
-    with source.text() as file:
-        header = next((line for line in file if line.strip()), "")
-    found = {}
-    for delimiter in _DELIMITERS:
-        record = next(csv.reader([header], delimiter=delimiter, quotechar=dialect.quote), [])
-        found[delimiter] = len(record)
-    return max(_DELIMITERS, key=found.__getitem__)
+def _parquet_parts(
+    source: Source, folder: Path, budget: Budget, reader: TableReader
+) -> Iterator[FilePart]:
+    import duckdb
 
-
-def _parquet_parts(source: Source, folder: Path, budget: Budget) -> Iterator[FilePart]:
+    name, file = str(folder / "part.parquet"), folder / "copy.db"
     try:
-        import duckdb
-    except ImportError:
-        raise MissingExtraError(
-            "reading tables needs duckdb, which is not installed",
-            do='pip install "chainrule[cli]"',
-        ) from None
-    limit = budget.spare
-    settings: dict[str, Any] = {
-        "autoinstall_known_extensions": "false",
-        "autoload_known_extensions": "false",
-        "temp_directory": str(folder / "spill"),
-        "memory_limit": f"{limit}B",
-        "threads": "1",
-    }
-    part = folder / "part.parquet"
-    try:
-        with closing(duckdb.connect(str(folder / "copy.db"), config=settings)) as connection:
-            copy = _Copy(connection, source, limit)
-            # From here on parts are read by others, who need the memory.
-            connection.execute(f"SET memory_limit = '{max(limit // 4, 8_000_000)}B'")
-            step = max(int(budget.part_bytes * copy.rows / max(copy.bytes, 1)), 1)
-            for first in range(0, copy.rows, step):
-                copy.write(part, first, min(first + step, copy.rows))
-                yield FilePart(part, source.name, None, first)
+        copy = _Copy(reader.connection, source, file, budget.spare)
+        step = max(int(budget.part_bytes * copy.rows / max(copy.bytes, 1)), 1)
+        for first in range(0, copy.rows, step):
+            part = copy.part(name, first, min(first + step, copy.rows))
+            yield FilePart(name, source.name, partial(reader.table, part), None, first)
+        copy.remove()
     except duckdb.OutOfMemoryException as error:
         raise _too_little(source, budget, str(error)) from None
     except duckdb.Error as error:
@@ -240,23 +163,21 @@ def _too_little(source: Source, budget: Budget, got: str) -> ChainruleError:
 class _Copy:
     """A Parquet file in DuckDB's own database: tables p0, p1, ... of neighbouring columns."""
 
-    def __init__(self, connection: Any, source: Source, limit: int) -> None:
-        self.connection = connection
+    def __init__(self, connection: Any, source: Source, file: Path, limit: int) -> None:
+        self.connection, self.file = connection, file
+        connection.execute(f"ATTACH {_quoted(str(file))} AS copy (BLOCK_SIZE {_BLOCK})")
         # What is read ahead would be a whole row group, all columns of it.
         connection.execute("SET disable_parquet_prefetching = true")
-        # What would be a pattern in a name stands for itself.
-        path = re.sub(r"[*?[]", r"[\g<0>]", str(source.local.resolve()))
-        file = _quoted(path)
-        described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({file})").fetchall()
-        names = ['"' + name.replace('"', '""') + '"' for name, *_ in described]
-        sizes, self.rows, self.bytes = self._sizes(file, len(names))
+        whole = _quoted(literal_path(source.local))
+        self.columns = parquet_columns(connection, source)
+        sizes, self.rows, self.bytes = self._sizes(whole, len(self.columns))
         if not self.rows:
             raise DataError("the table has no rows", where=source.name)
         self.tables = 0
         for group in _groups(sizes, limit // 3):
-            columns = ", ".join(names[place] for place in group)
+            columns = ", ".join(self.columns[place][1] for place in group)
             connection.execute(
-                f"CREATE TABLE p{self.tables} AS SELECT {columns} FROM read_parquet({file})"
+                f"CREATE TABLE copy.p{self.tables} AS SELECT {columns} FROM read_parquet({whole})"
             )
             self.tables += 1
 
@@ -274,14 +195,16 @@ class _Copy:
         # Values of Parquet are dense; as text and as numbers of eight bytes they take more.
         return sizes, rows, 2 * sum(int(row[2]) for row in found)
 
-    def write(self, path: Path, first: int, last: int) -> None:
-        """Write rows `first` to `last - 1` into a Parquet file."""
+    def part(self, name: str, first: int, last: int) -> Relation:
+        """Return rows `first` to `last - 1`."""
         where = f"WHERE rowid >= {first} AND rowid < {last}"
-        tables = [f"(SELECT * FROM p{place} {where}) AS t{place}" for place in range(self.tables)]
-        joined = " POSITIONAL JOIN ".join(tables)
-        self.connection.execute(
-            f"COPY (SELECT * FROM {joined}) TO {_quoted(str(path))} (FORMAT parquet)"
-        )
+        tables = [f"(SELECT * FROM copy.p{n} {where}) AS t{n}" for n in range(self.tables)]
+        return Relation(name, " POSITIONAL JOIN ".join(tables), self.columns, last - first)
+
+    def remove(self) -> None:
+        """Remove the copy from the disk."""
+        self.connection.execute("DETACH copy")
+        self.file.unlink(missing_ok=True)
 
 
 def _groups(sizes: list[int], limit: int) -> Iterator[range]:

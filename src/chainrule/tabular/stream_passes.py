@@ -13,7 +13,6 @@ import numpy as np
 from chainrule.errors import ChainruleError, DataError, TargetError
 from chainrule.tabular.dialect import Dialect
 from chainrule.tabular.encoder import Encoder
-from chainrule.tabular.reader import read_table
 from chainrule.tabular.reading import Reading
 from chainrule.tabular.stream_cache import ColumnCache
 from chainrule.tabular.stream_fit import MOST_LEVELS, ColumnTally, TargetTally
@@ -103,29 +102,34 @@ def read(
     readings: list[Reading | None] = []
     for part in file_parts(path, dialect, room, budget):
         with _whole(part):
-            table = read_table(part.path, dialect=_of_parts(dialect))
+            table = part.read(None)
         readings.append(table.reading)
-        if not done and part.path.suffix != ".jsonl":
+        if not done and not part.name.endswith(".jsonl"):
             _require_columns(target, ignore, table.names, str(path))
         cache.add(_placed(table, part))
         for note in table.notes:
             notes.setdefault(re.sub(r"[0-9][0-9,]*", "0", note), _told(note, part))
         done += table.rows
+        del table  # before the next one is read
         tell("reading", done)
     kinds = cache.kinds()
     _require_columns(target, ignore, tuple(kinds), str(path))
     changed = _read_again(path, dialect, room, budget, cache, kinds)
     listed = [note for note in notes.values() if note.partition(":")[0] not in changed]
     listed = listed[:_MOST_NOTES] + [f"{name}: {_MIXED}" for name in sorted(changed)]
-    reading = Reading.joined(readings)
-    if reading is not None and dialect.encoding is not None:
-        reading = replace(reading, encoding=dialect.encoding)
+    ways = {name: way for name, way in cache.ways().items() if name not in changed}
+    reading = _joined(readings, dialect, ways)
     return ReadTable(cache, kinds, target, budget, tell, tuple(listed), reading)
 
 
-def _of_parts(dialect: Dialect) -> Dialect:
-    """Return how a part of a text table is written: in UTF-8, whatever the whole is in."""
-    return replace(dialect, encoding=None)
+def _joined(
+    readings: Sequence[Reading | None], dialect: Dialect, ways: Mapping[str, str]
+) -> Reading | None:
+    """Return how the whole is written; the parts are in UTF-8, whatever it is in."""
+    reading = Reading.joined(readings)
+    if reading is None:
+        return None
+    return replace(reading, ways=ways, encoding=dialect.encoding or reading.encoding)
 
 
 def _require_columns(
@@ -155,7 +159,7 @@ def _read_again(
             if names:
                 with _whole(part):
                     expected: dict[str, Kind] = dict.fromkeys(names, "text")
-                    cache.amend(number, read_table(part.path, expected, _of_parts(dialect)))
+                    cache.amend(number, part.read(expected))
     return {name for names in misread for name in names}
 
 
@@ -167,7 +171,7 @@ def _placed(table: Table, part: FilePart) -> Table:
     lines = table.lines
     if part.lines is not None and lines is not None:
         lines = lines + part.lines
-    return Table(table.columns, part.source, (), lines)
+    return replace(table, source=part.source, notes=(), lines=lines)
 
 
 @contextmanager
@@ -182,14 +186,14 @@ def _whole(part: FilePart) -> Generator[None, None, None]:
 
 def _told(text: str, part: FilePart) -> str:
     """Return what was said of a part, with the name and the lines of the whole."""
-    path = re.escape(str(part.path))
+    name = re.escape(part.name)
     before = part.first_row if part.lines is None else part.lines
 
     def moved(found: re.Match[str]) -> str:
         return f"{part.source}{found[1]}{int(found[2]) + before}"
 
-    text = re.sub(rf"{path}(, (?:line|row|data row) )([0-9]+)", moved, text)
-    return text.replace(str(part.path), part.source).replace(part.path.name, part.source)
+    text = re.sub(rf"{name}(, (?:line|row|data row) )([0-9]+)", moved, text)
+    return text.replace(part.name, part.source).replace(Path(part.name).name, part.source)
 
 
 @dataclass
@@ -298,7 +302,7 @@ def encode(table: ReadTable, encoder: Encoder, writer: BlocksWriter) -> tuple[in
     for number, whole in enumerate(table.parts("encoding")):
         part = table.with_target(whole)
         for start in range(0, part.rows, step):
-            rows = part.take(np.arange(start, min(start + step, part.rows)))
+            rows = part.take(slice(start, start + step))
             y = target.encode(rows.column(target.name))
             drawn = part_of_rows(writer.seed, writer.seen, rows.rows, *writer.shares)
             if target.classes is not None:

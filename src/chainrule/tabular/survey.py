@@ -20,7 +20,8 @@ import numpy as np
 
 from chainrule.errors import DataError
 from chainrule.tabular.dialect import Dialect
-from chainrule.tabular.scan import Plan, scan_rows
+from chainrule.tabular.looks import Looks
+from chainrule.tabular.scan import scan_rows
 from chainrule.tabular.source import DAMAGE, Source, damaged, room, unpacked
 from chainrule.tabular.table import BLANKS
 
@@ -51,8 +52,8 @@ class Survey:
     longest : int
         Characters of the longest row.
     notes : tuple of str
-    plans : tuple of Plan or None
-        How each column may be read, where that is known.
+    looks : Looks or None
+        Of the columns, where they are known.
     """
 
     names: tuple[str, ...]
@@ -63,7 +64,7 @@ class Survey:
     plain: bool
     longest: int
     notes: tuple[str, ...]
-    plans: tuple[Plan, ...] | None = None
+    looks: Looks | None = None
 
 
 def survey_text(source: Source, dialect: Dialect) -> Survey:
@@ -132,7 +133,7 @@ def _scanned(source: Source, delimiter: str) -> Survey | None:
         True,
         scan.longest,
         tuple(notes),
-        scan.plans,
+        scan.looks,
     )
 
 

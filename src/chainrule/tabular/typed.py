@@ -16,7 +16,7 @@ import numpy as np
 
 from chainrule.tabular.cells import Profile
 from chainrule.tabular.load import Cells
-from chainrule.tabular.scan import Plan
+from chainrule.tabular.looks import Plan
 from chainrule.tabular.table import EXACT, Column, Kind
 
 __all__ = ["KIND_OF", "Typed", "typed_columns"]
@@ -29,6 +29,7 @@ _YEAR_10000 = int(np.datetime64("10000-01-01", "us").astype(np.int64))
 KIND_OF: dict[Plan, Kind] = {
     "number": "number",
     "mixed": "number",
+    "comma": "number",
     "boolean": "boolean",
     "date": "date",
     "text": "text",
