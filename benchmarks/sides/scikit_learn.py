@@ -1,7 +1,9 @@
 """scikit-learn's MLP.
 
 Its loop cannot be called without `fit`, so a step's time is that of a long `fit` less that of a
-short one, on the same rows; both set up alike.
+short one, on the same rows; both set up alike, with memory that a fit before them has warmed.
+Without that the short one alone paid for it, and a step of the widest row seemed to be faster than
+the processor can be.
 """
 
 from __future__ import annotations
@@ -80,8 +82,9 @@ class Training(Runner):
 
     def measure(self, seconds: float) -> float:
         """Return the seconds of one step."""
+        self.fitting(1)  # the first one after a pause also fetches its memory back
         short = self.fitting(1)
-        more = max(1, round(seconds / short))
+        more = max(2, round(seconds / short))
         return (self.fitting(1 + more) - short) / (more * self.steps)
 
     def check(self) -> dict[str, float]:

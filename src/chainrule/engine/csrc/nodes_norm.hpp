@@ -37,19 +37,22 @@ struct NormNode : Node<T> {
     void gradient(const Workspace<T>& ws, std::size_t which, std::size_t, std::size_t,
                   T* to) const override {
         const Tensor<T>& Y = this->out(ws);
-        const std::size_t rows = this->all_rows(ws, Y);
-        const T* Xhat = ws.extra[this->number][kNormalised].get();
-        for (std::size_t j = 0; j < this->owned[0]->ld; j += Lanes<T>::count)
-            store(to + j, sum_rows<T>(rows, [&](std::size_t row) {
-                      const Vec<T> dY = load(Y.gradient + row * Y.ld + j);
-                      return which == 0 ? dY * load(Xhat + row * Y.ld + j) : dY;
-                  }));
+        const std::size_t rows = this->all_rows(ws, Y), ld = Y.ld;
+        const T* const Xhat = ws.extra[this->number][kNormalised].get();
+        const T* const dY = Y.gradient;
+        for (std::size_t j = 0; j < this->owned[0]->ld; j += Lanes<T>::count) {
+            const auto slope = [&](std::size_t row) CR_INLINE_BODY { return load(dY + row * ld + j); };
+            store(to + j, which == 1 ? sum_rows<T>(rows, slope)
+                                     : sum_rows<T>(rows, [&](std::size_t row) CR_INLINE_BODY {
+                                           return slope(row) * load(Xhat + row * ld + j);
+                                       }));
+        }
     }
 };
 
 template <class T>
 struct BatchNormNode final : NormNode<T> {
-    // extra: Xhat, mean, deviation, mean of dXhat, mean of dXhat Xhat
+    // extra: Xhat, mean, 1 / deviation, mean of dXhat, mean of dXhat Xhat
     void reserve(Workspace<T>& ws) const override {
         const Tensor<T>& X = this->in(ws);
         auto& extra = ws.extra[this->number];
@@ -60,12 +63,12 @@ struct BatchNormNode final : NormNode<T> {
     void forward(Workspace<T>& ws, const Member& member, Range samples) const override {
         const Tensor<T>& X = this->in(ws);
         T* mean = ws.extra[this->number][1].get();
-        T* deviation = ws.extra[this->number][2].get();
+        T* factor = ws.extra[this->number][2].get();
         if (ws.training) member.meet();
-        if (ws.training || member.number == 0 || !ws.learning) moments(ws, member, X, mean, deviation);
+        if (ws.training || member.number == 0 || !ws.learning) moments(ws, member, X, mean, factor);
         if (ws.learning) member.meet();
         for_parts(member, this->rows_of(X, samples),
-                  [&](Range rows) { normalise(ws, X, rows, mean, deviation); });
+                  [&](Range rows) { normalise(ws, X, rows, mean, factor); });
     }
 
     void backward(Workspace<T>& ws, const Member& member, Range samples) const override {
@@ -91,103 +94,109 @@ struct BatchNormNode final : NormNode<T> {
     }
 
     void moments(Workspace<T>& ws, const Member& member, const Tensor<T>& X, T* mean,
-                 T* deviation) const {
+                 T* factor) const {
         constexpr std::size_t L = Lanes<T>::count;
         const std::size_t rows = this->all_rows(ws, X);
-        const T epsilon = static_cast<T>(this->info.numbers[1]);
+        const Vec<T> epsilon = set1<T>(static_cast<T>(this->info.numbers[1])), one = set1<T>(1);
         T* running_mean = this->running + this->info.running[0];
         T* running_variance = this->running + this->info.running[1];
         const std::size_t vectors = vectors_of<T>(X.width);
         const Range mine = ws.training ? member.share_of(vectors) : Range{0, vectors};
         for (std::size_t j = mine.first * L; j < mine.last * L && member.working(); j += L) {
             if (!ws.training) {
-                for (std::size_t lane = 0; lane < L && j + lane < X.width; ++lane) {
-                    mean[j + lane] = running_mean[j + lane];
-                    deviation[j + lane] = std::sqrt(running_variance[j + lane] + epsilon);
-                }
-                keep_padding_neutral(X.width, j, deviation);
+                store(mean + j, load_part(running_mean + j, X.width - j));
+                const Vec<T> variance = load_part(running_variance + j, X.width - j);
+                store(factor + j, one / root(variance + epsilon));
+                keep_padding_neutral(X.width, j, factor);
                 continue;
             }
             const Vec<T> count = set1<T>(static_cast<T>(rows));
+            const T* const x = X.value + j;
+            const std::size_t ld = X.ld;
             const Vec<T> centre =
-                sum_rows<T>(rows, [&](std::size_t row) { return load(X.value + row * X.ld + j); }) / count;
-            const Vec<T> variance = sum_rows<T>(rows, [&](std::size_t row) {
-                                        const Vec<T> d = load(X.value + row * X.ld + j) - centre;
+                sum_rows<T>(rows, [&](std::size_t row) CR_INLINE_BODY { return load(x + row * ld); }) / count;
+            const Vec<T> variance = sum_rows<T>(rows, [&](std::size_t row) CR_INLINE_BODY {
+                                        const Vec<T> d = load(x + row * ld) - centre;
                                         return d * d;
                                     }) / count;
             store(mean + j, centre);
-            store(deviation + j, root(variance + set1<T>(epsilon)));
-            keep_padding_neutral(X.width, j, deviation);
-            move(X.width, j, rows, centre, variance, running_mean, running_variance);
+            store(factor + j, one / root(variance + epsilon));
+            keep_padding_neutral(X.width, j, factor);
+            move(X.width - j, rows, centre, variance, running_mean + j, running_variance + j);
         }
     }
 
-    static void keep_padding_neutral(std::size_t width, std::size_t j, T* deviation) {
-        for (std::size_t lane = width - j; lane < Lanes<T>::count; ++lane) deviation[j + lane] = 1;
+    static void keep_padding_neutral(std::size_t width, std::size_t j, T* factor) {
+        for (std::size_t lane = width - j; lane < Lanes<T>::count; ++lane) factor[j + lane] = 1;
     }
 
-    void move(std::size_t width, std::size_t j, std::size_t rows, Vec<T> mean, Vec<T> variance,
-              T* running_mean, T* running_variance) const {
-        const T momentum = static_cast<T>(this->info.numbers[0]);
-        const T kept = static_cast<T>(1.0 - this->info.numbers[0]);
+    // The running moments of so many columns, towards those of this batch.
+    void move(std::size_t columns, std::size_t rows, Vec<T> mean, Vec<T> variance, T* running_mean,
+              T* running_variance) const {
+        const Vec<T> momentum = set1<T>(static_cast<T>(this->info.numbers[0]));
+        const Vec<T> kept = set1<T>(static_cast<T>(1.0 - this->info.numbers[0]));
         const double count = static_cast<double>(rows);
-        const T unbiased = static_cast<T>(count / (rows > 1 ? count - 1.0 : 1.0));
-        for (std::size_t lane = 0; lane < Lanes<T>::count && j + lane < width; ++lane) {
-            T& centre = running_mean[j + lane];
-            T& spread = running_variance[j + lane];
-            centre = centre * kept + mean[lane] * momentum;
-            spread = spread * kept + variance[lane] * unbiased * momentum;
-        }
+        const Vec<T> unbiased = set1<T>(static_cast<T>(count / (rows > 1 ? count - 1.0 : 1.0)));
+        const Vec<T> centre = load_part(running_mean, columns), spread = load_part(running_variance, columns);
+        store_part(running_mean, centre * kept + mean * momentum, columns);
+        store_part(running_variance, spread * kept + variance * unbiased * momentum, columns);
     }
 
     void normalise(Workspace<T>& ws, const Tensor<T>& X, Range rows, const T* mean,
-                   const T* deviation) const {
-        Tensor<T>& Y = this->out(ws);
-        T* Xhat = ws.extra[this->number][0].get();
+                   const T* factor) const {
+        T* const Xhat = ws.extra[this->number][0].get();
+        const T *const x = X.value, *const gamma = this->gamma(), *const beta = this->beta();
+        T* const y = this->out(ws).value;
+        const std::size_t width = this->owned[0]->ld, ld = X.ld;
         for (std::size_t row = rows.first; row < rows.last; ++row)
-            for (std::size_t j = 0; j < this->owned[0]->ld; j += Lanes<T>::count) {
-                const std::size_t at = row * X.ld + j;
-                const Vec<T> normalised = (load(X.value + at) - load(mean + j)) / load(deviation + j);
+            for (std::size_t j = 0; j < width; j += Lanes<T>::count) {
+                const std::size_t at = row * ld + j;
+                const Vec<T> normalised = (load(x + at) - load(mean + j)) * load(factor + j);
                 store(Xhat + at, normalised);
-                store(Y.value + at, load(this->gamma() + j) * normalised + load(this->beta() + j));
+                store(y + at, load(gamma + j) * normalised + load(beta + j));
             }
     }
 
     void means(Workspace<T>& ws, const Member& member, const Tensor<T>& Y) const {
         constexpr std::size_t L = Lanes<T>::count;
-        const std::size_t rows = this->all_rows(ws, Y);
-        const T* Xhat = ws.extra[this->number][0].get();
+        const std::size_t rows = this->all_rows(ws, Y), ld = Y.ld;
+        const T *const Xhat = ws.extra[this->number][0].get(), *const dY = Y.gradient;
         const Vec<T> count = set1<T>(static_cast<T>(rows));
         const Range mine = member.share_of(vectors_of<T>(Y.width));
         for (std::size_t j = mine.first * L; j < mine.last * L && member.working(); j += L) {
             const Vec<T> gamma = load(this->gamma() + j);
-            const auto slope = [&](std::size_t row) { return load(Y.gradient + row * Y.ld + j) * gamma; };
+            const auto slope = [&](std::size_t row) CR_INLINE_BODY {
+                return load(dY + row * ld + j) * gamma;
+            };
             store(ws.extra[this->number][3].get() + j, sum_rows<T>(rows, slope) / count);
             store(ws.extra[this->number][4].get() + j,
-                  sum_rows<T>(rows, [&](std::size_t row) { return slope(row) * load(Xhat + row * Y.ld + j); }) /
-                      count);
+                  sum_rows<T>(rows, [&](std::size_t row) CR_INLINE_BODY {
+                      return slope(row) * load(Xhat + row * ld + j);
+                  }) / count);
         }
     }
 
     void spread(Workspace<T>& ws, Range rows, bool add) const {
-        Tensor<T>& X = this->in(ws);
-        const Tensor<T>& Y = this->out(ws);
         const auto& extra = ws.extra[this->number];
+        const T *const Xhat = extra[0].get(), *const factors = extra[2].get();
+        const T *const means = extra[3].get(), *const products = extra[4].get();
+        const T *const dY = this->out(ws).gradient, *const gamma = this->gamma();
+        T* const to = this->in(ws).gradient;
+        const std::size_t width = this->owned[0]->ld, ld = this->in(ws).ld;
+        const bool training = ws.training;
         for (std::size_t row = rows.first; row < rows.last; ++row)
-            for (std::size_t j = 0; j < this->owned[0]->ld; j += Lanes<T>::count) {
-                const std::size_t at = row * X.ld + j;
-                const Vec<T> deviation = load(extra[2].get() + j);
-                Vec<T> dX = load(Y.gradient + at) * load(this->gamma() + j);
-                if (ws.training)
-                    dX = dX - load(extra[3].get() + j) - load(extra[0].get() + at) * load(extra[4].get() + j);
-                give(X.gradient + at, dX / deviation, add);
+            for (std::size_t j = 0; j < width; j += Lanes<T>::count) {
+                const std::size_t at = row * ld + j;
+                Vec<T> dX = load(dY + at) * load(gamma + j);
+                if (training) dX = dX - load(means + j) - load(Xhat + at) * load(products + j);
+                give(to + at, dX * load(factors + j), add);
             }
     }
 };
 
 template <class T>
 struct LayerNormNode final : NormNode<T> {
-    // extra: Xhat, one deviation a row
+    // extra: Xhat, 1 / deviation of each row
     void reserve(Workspace<T>& ws) const override {
         const Tensor<T>& X = this->in(ws);
         auto& extra = ws.extra[this->number];
@@ -197,51 +206,90 @@ struct LayerNormNode final : NormNode<T> {
 
     void forward(Workspace<T>& ws, const Member&, Range samples) const override {
         const Tensor<T>& X = this->in(ws);
-        Tensor<T>& Y = this->out(ws);
-        T* Xhat = ws.extra[this->number][0].get();
-        T* deviations = ws.extra[this->number][1].get();
-        const T epsilon = static_cast<T>(this->info.numbers[0]);
-        const T width = static_cast<T>(X.width);
-        const Range rows = this->rows_of(X, samples);
-        for (std::size_t row = rows.first; row < rows.last; ++row) {
-            const T* x = X.value + row * X.ld;
-            const T mean = sum_columns<T>(X.width, [&](std::size_t j) { return load(x + j); }) / width;
-            const Vec<T> centre = set1<T>(mean);
-            const T variance = sum_columns<T>(X.width, [&](std::size_t j) {
-                                   const Vec<T> d = load(x + j) - centre;
-                                   return d * d;
-                               }) / width;
-            const T deviation = std::sqrt(variance + epsilon);
-            deviations[row] = deviation;
-            for (std::size_t j = 0; j < this->owned[0]->ld; j += Lanes<T>::count) {
-                const Vec<T> normalised = (load(x + j) - centre) / set1<T>(deviation);
-                store(Xhat + row * X.ld + j, normalised);
-                store(Y.value + row * X.ld + j,
-                      load(this->gamma() + j) * normalised + load(this->beta() + j));
-            }
-        }
+        for_groups(X, this->rows_of(X, samples), [&](Range rows) { normalise(ws, X, rows); });
     }
 
     void backward(Workspace<T>& ws, const Member&, Range samples) const override {
         const chainrule::GradientInfo target = this->info.gradients[0];
         if (!target.wanted) return;
-        Tensor<T>& X = this->in(ws);
-        const Tensor<T>& Y = this->out(ws);
-        const T width = static_cast<T>(X.width);
-        const Range rows = this->rows_of(X, samples);
+        const Tensor<T>& X = this->in(ws);
+        for_groups(X, this->rows_of(X, samples), [&](Range rows) { spread(ws, rows, target.add); });
+    }
+
+   private:
+    // Calls body(rows) for a few rows at a time: all their sums, then all their roots and quotients,
+    // so that no row waits for the one before. Few enough that they stay in the level-1 cache.
+    template <class Body>
+    static void for_groups(const Tensor<T>& X, Range rows, const Body& body) {
+        const std::size_t most = std::clamp<std::size_t>(1024 / X.ld, 1, Lanes<T>::count);
+        for (std::size_t at = rows.first; at < rows.last; at += most)
+            body({at, std::min(at + most, rows.last)});
+    }
+
+    // Lane i: the mean of a group's row i; term(row, column) gives vectors.
+    template <class Term>
+    static Vec<T> means(Range rows, std::size_t width, const Term& term) {
+        T sums[Lanes<T>::count] = {};
+        for (std::size_t row = rows.first; row < rows.last; ++row)
+            sums[row - rows.first] =
+                sum_columns<T>(width, [&](std::size_t j) CR_INLINE_BODY { return term(row, j); });
+        return load(sums) / set1<T>(static_cast<T>(width));
+    }
+
+    void normalise(Workspace<T>& ws, const Tensor<T>& X, Range rows) const {
+        T centres[Lanes<T>::count], factors[Lanes<T>::count];
+        const T* const value = X.value;
+        const std::size_t ld = X.ld, wide = this->owned[0]->ld;
+        const auto x = [&](std::size_t row, std::size_t j) CR_INLINE_BODY {
+            return load(value + row * ld + j);
+        };
+        store(centres, means(rows, X.width, x));
+        const Vec<T> variances = means(rows, X.width, [&](std::size_t row, std::size_t j) CR_INLINE_BODY {
+            const Vec<T> d = x(row, j) - set1<T>(centres[row - rows.first]);
+            return d * d;
+        });
+        const Vec<T> epsilon = set1<T>(static_cast<T>(this->info.numbers[0]));
+        store(factors, set1<T>(1) / root(variances + epsilon));
+        T* const kept = ws.extra[this->number][1].get();
+        T* const Xhat = ws.extra[this->number][0].get();
+        T* const Y = this->out(ws).value;
+        const T *const gamma = this->gamma(), *const beta = this->beta();
         for (std::size_t row = rows.first; row < rows.last; ++row) {
-            const T* dY = Y.gradient + row * X.ld;
-            const T* Xhat = ws.extra[this->number][0].get() + row * X.ld;
-            const auto slope = [&](std::size_t j) { return load(dY + j) * load(this->gamma() + j); };
-            const Vec<T> mean = set1<T>(sum_columns<T>(X.width, slope) / width);
-            const Vec<T> product = set1<T>(
-                sum_columns<T>(X.width, [&](std::size_t j) { return slope(j) * load(Xhat + j); }) / width);
-            const Vec<T> deviation = set1<T>(ws.extra[this->number][1][row]);
-            for (std::size_t j = 0; j < this->owned[0]->ld; j += Lanes<T>::count) {
-                const Vec<T> dX = (slope(j) - mean - load(Xhat + j) * product) / deviation;
-                give(X.gradient + row * X.ld + j, dX, target.add);
+            const Vec<T> centre = set1<T>(centres[row - rows.first]);
+            const Vec<T> factor = set1<T>(kept[row] = factors[row - rows.first]);
+            for (std::size_t j = 0; j < wide; j += Lanes<T>::count) {
+                const Vec<T> normalised = (x(row, j) - centre) * factor;
+                store(Xhat + row * ld + j, normalised);
+                store(Y + row * ld + j, load(gamma + j) * normalised + load(beta + j));
             }
-            for (std::size_t j = X.width; j < this->owned[0]->ld; ++j) X.gradient[row * X.ld + j] = 0;
+        }
+    }
+
+    void spread(Workspace<T>& ws, Range rows, bool add) const {
+        const std::size_t width = this->in(ws).width, ld = this->in(ws).ld, wide = this->owned[0]->ld;
+        const T *const dY = this->out(ws).gradient, *const gamma = this->gamma();
+        const T *const Xhat = ws.extra[this->number][0].get(), *const kept = ws.extra[this->number][1].get();
+        T* const to = this->in(ws).gradient;
+        const auto slope = [&](std::size_t row, std::size_t j) CR_INLINE_BODY {
+            return load(dY + row * ld + j) * load(gamma + j);
+        };
+        const auto normalised = [&](std::size_t row, std::size_t j) CR_INLINE_BODY {
+            return load(Xhat + row * ld + j);
+        };
+        T centres[Lanes<T>::count], products[Lanes<T>::count];
+        store(centres, means(rows, width, slope));
+        store(products, means(rows, width, [&](std::size_t row, std::size_t j) CR_INLINE_BODY {
+                  return slope(row, j) * normalised(row, j);
+              }));
+        for (std::size_t row = rows.first; row < rows.last; ++row) {
+            const Vec<T> mean = set1<T>(centres[row - rows.first]);
+            const Vec<T> product = set1<T>(products[row - rows.first]);
+            const Vec<T> factor = set1<T>(kept[row]);
+            for (std::size_t j = 0; j < wide; j += Lanes<T>::count) {
+                const Vec<T> dX = (slope(row, j) - mean - normalised(row, j) * product) * factor;
+                give(to + row * ld + j, dX, add);
+            }
+            for (std::size_t j = width; j < wide; ++j) to[row * ld + j] = 0;
         }
     }
 };

@@ -144,6 +144,9 @@ struct DropoutNode final : Node<T> {
         const T kept = static_cast<T>(1.0 / (1.0 - rate));
         const std::uint64_t start = ws.moment.first_row * X.rows_per_sample;
         PhiloxStream words(this->info.key[0], this->info.key[1], ws.moment.epoch, 0);
+        if (X.width == X.ld)
+            return words.mask(mask + rows.first * X.ld, (rows.last - rows.first) * X.width,
+                              (start + rows.first) * X.width, threshold, kept);
         for (std::size_t row = rows.first; row < rows.last; ++row)
             words.mask(mask + row * X.ld, X.width, (start + row) * X.width, threshold, kept);
     }

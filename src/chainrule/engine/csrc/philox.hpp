@@ -19,6 +19,8 @@ class PhiloxStream {
     // mask[j] = kept where word start + j is at least the threshold, else 0; j < width.
     template <class T>
     void mask(T* mask, std::size_t width, std::uint64_t start, std::uint64_t threshold, T kept) {
+        const auto last_dropped = static_cast<std::uint32_t>(threshold - 1);  // if there is one
+        const T at_most = threshold == 0 ? kept : T(0);
         std::size_t j = 0;
         while (j < width) {
             const std::uint64_t word = start + j;
@@ -27,7 +29,7 @@ class PhiloxStream {
             const std::size_t left = kWords - skipped;
             const std::size_t count = width - j < left ? width - j : left;
             for (std::size_t i = 0; i < count; ++i)
-                mask[j + i] = words_[skipped + i] >= threshold ? kept : T(0);
+                mask[j + i] = words_[skipped + i] > last_dropped ? kept : at_most;
             j += count;
         }
     }
