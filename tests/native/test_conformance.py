@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import HealthCheck, event, given, settings
@@ -21,6 +22,7 @@ from tests.native.comparisons import (
     idle,
     start,
     trained,
+    unsteady,
 )
 from tests.native.plans import Case, cases
 
@@ -46,6 +48,8 @@ def evaluations(case: Case, engine: ReferenceEngine, training: bool, nudge: int 
     """Return objective, gradient, outputs and moments of all rows."""
     buffers = start(case, engine.dtype.name, nudge)
     rows = case.rows_as(engine.dtype.name)
+    if nudge:
+        rows, engine = replace(rows, X=rows.X.copy()), unsteady(engine, nudge)
     return engine.gradient(buffers, rows, clock_of(case), training)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -25,10 +26,17 @@ def step_masses(
     >>> step_masses(None, np.arange(5), 2, 3)
     array([2., 2., 1.])
     """
-    starts = np.arange(steps) * batch
     if weights is None:
-        return np.minimum(batch, len(order) - starts).astype(float)
+        return _counts(len(order), batch, steps)
+    starts = np.arange(steps) * batch
     return np.add.reduceat(weights[order[: steps * batch]].astype(float), starts)
+
+
+@lru_cache(maxsize=64)  # every pass of a run asks for the same
+def _counts(rows: int, batch: int, steps: int) -> np.ndarray:
+    counts = np.minimum(batch, rows - np.arange(steps) * batch).astype(float)
+    counts.flags.writeable = False
+    return counts
 
 
 def pass_objective(objectives: np.ndarray, data: np.ndarray, masses: np.ndarray | None) -> float:
