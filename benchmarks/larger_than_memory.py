@@ -11,13 +11,14 @@ control groups may be made (usually by root only), the process also runs inside 
 from __future__ import annotations
 
 import argparse
+import gzip
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -60,12 +61,30 @@ def as_parquet(table: Path) -> Path:
     """Write a CSV anew as Parquet, in another process, and return its path."""
     path = table.with_suffix(".parquet")
     code = (
-        'import duckdb, sys; duckdb.sql("COPY (SELECT * FROM read_csv(\'" + sys.argv[1] + "\')) '
-        'TO \'" + sys.argv[2] + "\' (FORMAT parquet)")'
+        "import duckdb, sys\n"
+        "duckdb.sql('SET enable_progress_bar = false')\n"
+        "rows = f\"FROM read_csv('{sys.argv[1]}')\"\n"
+        "duckdb.sql(f\"COPY ({rows}) TO '{sys.argv[2]}' (FORMAT parquet)\")\n"
     )
     subprocess.run([sys.executable, "-c", code, str(table), str(path)], check=True)
     table.unlink()
     return path
+
+
+def as_gzip(table: Path) -> Path:
+    """Pack a CSV, and return its path."""
+    path = table.with_name(table.name + ".gz")
+    with table.open("rb") as file, gzip.open(path, "wb", compresslevel=1) as out:
+        shutil.copyfileobj(file, out, 1 << 20)
+    table.unlink()
+    return path
+
+
+FORMATS: dict[str, Callable[[Path], Path]] = {
+    "csv": lambda table: table,
+    "csv.gz": as_gzip,
+    "parquet": as_parquet,
+}
 
 
 @contextmanager
@@ -112,7 +131,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--memory", default="128MB")
     parser.add_argument("--times", type=float, default=10.0, help="size of the table, in budgets")
-    parser.add_argument("--format", choices=["csv", "parquet"], default="csv")
+    parser.add_argument("--format", choices=list(FORMATS), default="csv")
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
     told = parser.parse_args()
@@ -121,10 +140,10 @@ def main() -> int:
     try:
         table = folder / "table.csv"
         rows = write_table(table, int(budget * told.times))
-        if told.format == "parquet":
-            table = as_parquet(table)
         size = table.stat().st_size
         print(f"table   {rows:,} rows, {size / 1e6:,.0f} MB ({size / budget:.1f} budgets)")
+        table = FORMATS[told.format](table)
+        print(f"file    {table.name}, {table.stat().st_size / 1e6:,.0f} MB")
         with limited(int(budget * ALLOWED)) as group:
             code, peak, seconds = run(table, told.memory, told.epochs, group)
             print(f"group   {'limit of the kernel' if group else 'none could be made'}")

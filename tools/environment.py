@@ -8,7 +8,8 @@ b) The environment carries a stamp: where it stands, which Python made it, the c
    environment that was interrupted half made has an empty one and is made anew.
 c) A change of the dependencies makes the environment anew instead of adding to it: a dependency
    that was dropped would otherwise stay importable, and hide that it is still needed.
-d) What is compiled is installed again when its sources change, into the same environment.
+d) What is compiled is installed again when its sources change, into the same environment; and, if
+   it could not be built, once there is another compiler.
 e) One process at a time: a lock on pyproject.toml, so that `make -j` works.
 f) An environment without a stamp is somebody else's, and is never removed.
 """
@@ -59,6 +60,12 @@ def compiled_checksum() -> str:
     return digest.hexdigest()
 
 
+def compiler() -> str:
+    """Return the C++ compiler that a build would take; empty if there is none."""
+    names = filter(None, (os.environ.get("CXX"), "c++", "g++", "clang++"))
+    return next(filter(None, map(shutil.which, names)), "")
+
+
 @contextlib.contextmanager
 def locked() -> Generator[None]:
     """Hold the lock of the checkout; without one where the file system has none."""
@@ -95,6 +102,12 @@ def usable(home: Path, stamp: dict[str, object], wanted: dict[str, object], exac
     return bool(stamp) and same and (home / "bin/python").exists()
 
 
+def up_to_date(stamp: dict[str, object], wanted: dict[str, object]) -> bool:
+    """Say whether what is compiled is as good as it can be here."""
+    settled = stamp.get("built", True) or stamp.get("compiler") == wanted["compiler"]
+    return bool(settled) and stamp.get("compiled") == wanted["compiled"]
+
+
 def make(home: Path) -> None:
     """Create an empty environment in place of what is there."""
     print(f"Making {home.name} with Python {platform.python_version()}", file=sys.stderr)
@@ -119,8 +132,8 @@ def install(home: Path, extras: list[str], files: list[str], present: bool) -> N
     subprocess.run(command, check=True, cwd=ROOT, env=environment)
 
 
-def report_engine(home: Path) -> None:
-    """Say so where the install fell back to the reference engine."""
+def report_engine(home: Path) -> bool:
+    """Return whether the engine was built, and say so where the reference engine must do."""
     python = str(home / "bin/python")
     probe = [python, "-c", "import chainrule.engine._engine"]
     built = subprocess.run(probe, stderr=subprocess.DEVNULL).returncode == 0
@@ -130,6 +143,7 @@ def report_engine(home: Path) -> None:
             f"To see why:  {shlex.quote(python)} -m pip install --verbose --no-deps --editable .",
             file=sys.stderr,
         )
+    return built
 
 
 def ensure(home: Path, extras: list[str], files: list[str], exact: bool) -> None:
@@ -138,6 +152,7 @@ def ensure(home: Path, extras: list[str], files: list[str], exact: bool) -> None
         "place": str(home),
         "checksum": checksum(),
         "compiled": compiled_checksum(),
+        "compiler": compiler(),
         "files": [(ROOT / name).read_text(encoding="utf-8") for name in files[1::2]],
         "python": platform.python_version(),
     }
@@ -146,7 +161,7 @@ def ensure(home: Path, extras: list[str], files: list[str], exact: bool) -> None
         sys.exit(f"{home} was not made by make: move it away, or choose another with VENV=NAME")
     known = usable(home, stamp, wanted, exact)
     present = stamp_extras(stamp) if known else set[str]()
-    fresh = known and stamp.get("compiled") == wanted["compiled"]
+    fresh = known and up_to_date(stamp, wanted)
     if fresh and set(extras) <= present:
         return
     start = time.monotonic()
@@ -154,7 +169,7 @@ def ensure(home: Path, extras: list[str], files: list[str], exact: bool) -> None
         make(home)
     every = sorted({*extras, *present})
     install(home, every, files, fresh)
-    report_engine(home)
+    wanted["built"] = report_engine(home)
     python = {"python": stamp["python"]} if known else {}
     scratch = home / (STAMP + ".new")
     scratch.write_text(json.dumps({**wanted, **python, "extras": every}), encoding="utf-8")

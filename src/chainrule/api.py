@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainrule.checks import AnyOf, Boolean, NoneValue, check_parameters
 from chainrule.engine.protocol import Observer
+from chainrule.frozen import frozen
 from chainrule.images.code import PixelCode
 from chainrule.maths.augmentation import Augmentation
 from chainrule.maths.class_weights import ClassWeight
@@ -55,7 +56,7 @@ DEFAULT_EPOCHS = 100
 _RULES = {"record": Boolean(), "note": AnyOf(NoneValue(), JSONDocument())}
 
 
-@dataclass(frozen=True)
+@frozen
 class Run:
     """What a training run leaves behind.
 

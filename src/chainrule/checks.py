@@ -109,7 +109,7 @@ class Real(_Interval):
             return False
         try:
             number = float(value)
-        except OverflowError:  # an integer beyond the largest float
+        except Exception:  # noqa: BLE001 - too large an integer, or a subclass that breaks
             return False
         return math.isfinite(number) and self._inside(number)
 

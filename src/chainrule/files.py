@@ -26,7 +26,7 @@ from typing import BinaryIO
 from chainrule.checks import shown
 from chainrule.errors import ChainruleError, DataError, InvalidParameterError, OutputExistsError
 
-__all__ = ["atomic_write", "readable_file", "require_writable"]
+__all__ = ["as_path", "atomic_write", "readable_file", "require_writable"]
 
 Content = bytes | str | Callable[[BinaryIO], object]
 
@@ -44,7 +44,7 @@ def require_writable(path: str | os.PathLike[str], *, overwrite: bool = False) -
         The path is a folder, a device or a pipe, its folder is missing, or writing there is not
         permitted.
     """
-    path = _path(path)
+    path = as_path(path)
     if "\0" in str(path):
         raise ChainruleError("a path cannot hold a zero character", got=repr(str(path)))
     with _Explained(path):
@@ -243,7 +243,7 @@ def readable_file(
     error : type
         The class that is raised.
     """
-    path = _path(path)
+    path = as_path(path)
     try:
         mode = path.stat().st_mode
         empty = stat.S_ISREG(mode) and not _first_byte(path)
@@ -268,9 +268,22 @@ def _first_byte(path: Path) -> bytes:
         return file.read(1)
 
 
-def _path(path: object) -> Path:
-    if isinstance(path, (str, os.PathLike)) and isinstance(os.fspath(path), str):
-        return Path(path)
+def as_path(path: object) -> Path:
+    """Return the path.
+
+    Raises
+    ------
+    InvalidParameterError
+        It is none, or no file can have this name.
+    """
+    if isinstance(path, (str, os.PathLike)):
+        try:
+            os.fsencode(path)
+            words = os.fspath(path)
+        except Exception:  # noqa: BLE001 - half a surrogate pair, or a class that breaks
+            words = None
+        if isinstance(words, str):
+            return Path(words)
     raise InvalidParameterError(
         "this is not a path", expected="a str or a pathlib.Path", got=shown(path)
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 from chainrule.api import Run, train
 from chainrule.checks import Integer, check_parameters, shown
@@ -55,6 +55,14 @@ def train_many(jobs: Sequence[Mapping[str, Any]], *, workers: int | None = None)
     """
     count = default_threads() if workers is None else workers
     check_parameters({"workers": Integer(1)}, {"workers": count}, lambda name: f"train_many.{name}")
+    if not isinstance(cast(object, jobs), Iterable):
+        raise InvalidParameterError(
+            "jobs cannot be gone through",
+            where="train_many.jobs",
+            expected="a sequence of mappings of train's arguments",
+            got=shown(jobs),
+        )
+    jobs = tuple(jobs)  # they are gone through twice, which a generator could not be
     for place, job in enumerate(jobs):
         _check_job(place, job)
     stop = threading.Event()

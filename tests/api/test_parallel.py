@@ -35,6 +35,16 @@ def test_each_run_has_the_bits_of_a_run_alone() -> None:
         assert run.model.weights.tobytes() == cr.train(**one).model.weights.tobytes()
 
 
+def test_jobs_may_come_one_by_one() -> None:
+    assert len(cr.train_many(job(seed) for seed in range(2))) == 2
+
+
+@pytest.mark.parametrize("jobs", [None, 3, job])
+def test_jobs_that_are_no_sequence(jobs: Any) -> None:
+    with pytest.raises(InvalidParameterError, match="jobs"):
+        cr.train_many(jobs)
+
+
 def test_no_jobs_give_no_runs() -> None:
     assert cr.train_many([]) == []
 

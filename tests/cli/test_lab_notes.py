@@ -84,7 +84,7 @@ def test_a_rate_is_suggested_and_drawn(commands: Commands, table: str) -> None:
     found = commands.run("lr-find", table, "--target", "kind", "--hidden", "8")
     assert found.code == 0
     assert "suggested" in found.out
-    assert "chainrule train kinds.csv --target kind --learning-rate" in found.out
+    assert "chainrule train kinds.csv --target kind --hidden 8 --learning-rate" in found.out
     assert commands.files() == {table, "lr-find.svg"}
     assert commands.run("lr-find", table, "--target", "kind").code == 2  # it exists
 

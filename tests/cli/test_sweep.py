@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -139,7 +140,7 @@ def test_options_come_from_a_file_too(table: Commands) -> None:
     [
         ((), "nothing to vary"),
         (("--batch-size", "8,0"), "0 is not in the range"),
-        (("--batch-size", "8:x:2"), "not a valid integer"),
+        (("--batch-size", "8:x:2"), "not a whole number"),
         (("--learning-rate", "1:0.1:0.1"), "not understood"),
         (("--learning-rate", "1e-4:1:log"), "needs the values"),
         (("--activation", "relu,rleu"), "did you mean relu"),
@@ -152,6 +153,11 @@ def test_options_come_from_a_file_too(table: Commands) -> None:
         ((*RATES, "--loss", "softmax_cross_entropy"), "is for classification"),
         ((*RATES, "--runs", 3), "a grid tries all"),
         ((*RATES, "--dropout", "0,1"), "not in the range"),
+        (("--hidden", "4/4"), "one value twice"),
+        (("--set", "=1,2"), "this sets nothing"),
+        (("--set", "optimizer.beta1=0.8,0.9", "--set", "optimizer.beta1=0.7"), "set twice"),
+        ((*RATES, "--set", "optimizer.learning_rate=0.3"), "told twice"),
+        (("--learning-rate", "0:1:log"), "where:    --learning-rate"),
     ],
 )
 def test_mistakes_are_told_in_one_message(
@@ -205,15 +211,42 @@ def test_compare_reads_the_folder_of_a_sweep(table: Commands) -> None:
         (("--setting", "optimizer=adam"), "at least two"),
         (("--setting", "a: epochs=1", "--setting", "a: epochs=2"), "one name"),
         (("--setting", "adam", "--setting", "sgd"), "not understood"),
-        (("--setting", "epochs=1", "--setting", "epochs=x"), "not a valid integer"),
+        (("--setting", "epochs=1", "--setting", "epochs=x"), "epochs: 'x'"),
         (("--setting", "epochs=1", "--setting", "magic=2"), "no argument 'magic'"),
         ((*TWO, "--batch-size", "8,16"), "has one value"),
+        (("--setting", "a: hidden='4", "--setting", "epochs=1"), "not understood"),
+        (("--setting", "learning-rate=-1", "--setting", "epochs=1"), "where:    --setting"),
     ],
 )
 def test_compare_refuses(table: Commands, words: tuple[object, ...], match: str) -> None:
     result = table.run(*COMPARE, *words)
     assert result.code == 2
     assert match in result.err
+
+
+def test_force_loses_nothing_for_a_sweep_that_cannot_be_made(table: Commands) -> None:
+    assert sweep(table, *RATES).code == 0
+    kept = (table.folder / "sweep" / "runs.jsonl").read_bytes()
+    for wrong in (("--set", "nonsense=1"), ("--score", "nonsense")):
+        assert sweep(table, *RATES, *wrong, "--force").code == 2
+    wrong = ("--setting", "optimizer=sgd", "--setting", "nonsense=1")
+    words = ("compare", "homes.csv", "--target", "price", *wrong, "--out", "sweep", "--force")
+    assert table.run(*words).code == 2
+    assert (table.folder / "sweep" / "runs.jsonl").read_bytes() == kept
+
+
+def test_the_sweep_of_the_readme_can_be_made(table: Commands) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (line,) = (line for line in readme.splitlines() if line.startswith("chainrule sweep "))
+    table.write("data.csv", homes())
+    words = shlex.split(line, comments=True)[1:]
+    result = table.run(*words, *QUICK, "--repeats", 1)
+    assert result.code == 0, result.err
+
+
+def test_compare_says_what_is_missing(table: Commands) -> None:
+    result = table.run("compare", "nowhere")
+    assert (result.code, "no such table, nor a sweep's folder" in result.err) == (2, True)
 
 
 def test_the_ledger_is_json_by_line(table: Commands) -> None:

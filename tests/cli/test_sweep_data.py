@@ -93,7 +93,7 @@ def test_pictures_of_every_form(data: Commands, form: str) -> None:
     assert len(compared["ranks"]) == 2
     rate = data.run("lr-find", form, "--hidden", 4, "--ramps", 1, "--force")
     assert rate.code == 0, rate.err
-    assert f"chainrule train {form} --learning-rate" in rate.out
+    assert f"chainrule train {form} --hidden 4 --learning-rate" in rate.out
 
 
 def test_every_form_holds_the_same_splits(data: Commands) -> None:

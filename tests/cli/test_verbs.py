@@ -185,7 +185,7 @@ def test_inspect(commands: Commands) -> None:
     commands.write("homes.csv", homes())
     commands.run("train", "homes.csv", "--target", "price", *SHORT)
     result = commands.run("inspect", "model.safetensors")
-    for shown in ("dense_1", "price (regression)", "town (text)", "homes.csv", "r2"):
+    for shown in ("dense_1", "price (regression)", "town (text)", "homes.csv", "R² ", "RMSE "):
         assert shown in result.out
     document = commands.run("inspect", "model.safetensors", "--json").document()
     assert document["encoder"]["target"]["name"] == "price"

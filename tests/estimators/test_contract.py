@@ -9,6 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from sklearn.utils import get_tags
+
+from chainrule import MLPRegressor
+from chainrule.maths.losses_likelihood import Poisson
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
@@ -45,3 +49,9 @@ def test_other_configurations() -> None:
     )
     assert said.returncode == 0, said.stdout + said.stderr
     assert "without an explanation" in said.stdout
+
+
+def test_counts_are_not_negative() -> None:
+    for loss in ("poisson", Poisson()):
+        assert get_tags(MLPRegressor(loss)).target_tags.positive_only
+    assert not get_tags(MLPRegressor()).target_tags.positive_only

@@ -153,6 +153,31 @@ def test_several_outputs() -> None:
     np.testing.assert_allclose(3 * np.array(one.loss_curve_), other.loss_curve_, rtol=TOLERANCE)
 
 
+@pytest.mark.parametrize("method", [{"tol": 0.02}, {**SOLVERS["adaptive"], "tol": 1e-2}])
+def test_patience_with_several_outputs(method: dict[str, Any]) -> None:
+    """`tol` is what the mean over the outputs must gain, though their sum is reported."""
+    parameters = {**COMMON, "alpha": 0.0, "n_iter_no_change": 2, **method}
+    one, other = both("MLPRegressor", *data.numbers(3), **parameters)
+    assert difference(one, other) < TOLERANCE
+    assert 2 < other.n_iter_ < 200
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_poisson_with_weights_and_patience(shuffle: bool) -> None:
+    """The reported loss is a mean of the batches' weighted means, constants included."""
+    if not (theirs_has("loss", "__init__") and theirs_has("sample_weight", "fit")):
+        return  # there is nothing to compare with
+    weights = np.random.default_rng(0).uniform(0.1, 3.0, 90)
+    parameters = {**COMMON, "loss": "poisson", "shuffle": shuffle, "n_iter_no_change": 5}
+    parameters["tol"] = 1e-3
+    one, other = both(
+        "MLPRegressor", *data.counts(), weights, **parameters, learning_rate_init=0.03
+    )
+    assert difference(one, other) < TOLERANCE
+    assert 5 < other.n_iter_ < 200
+    np.testing.assert_allclose(one.loss_curve_, other.loss_curve_, rtol=TOLERANCE)
+
+
 LBFGS_TASKS = [
     ("MLPClassifier", lambda: data.classes(2), "relu"),
     ("MLPClassifier", lambda: data.classes(3), "tanh"),

@@ -38,6 +38,8 @@ def small(**told: Any) -> Sweep:
         "workers": 1,
         **told,
     }
+    if "epochs" in asked["axes"]:
+        del asked["epochs"]
     return sweep(asked.pop("network", network), X, y, **asked)
 
 

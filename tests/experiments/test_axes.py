@@ -9,6 +9,7 @@ from chainrule.errors import ChainruleError, UsageError
 from chainrule.experiments import Span
 from chainrule.experiments.axes import axes_of, axis_of, read_axis
 from chainrule.experiments.design import drawings, drawn, grid
+from chainrule.experiments.result import setting_text
 
 
 @pytest.mark.parametrize(
@@ -89,6 +90,15 @@ def test_a_range_is_drawn_evenly_in_the_logarithm() -> None:
     assert np.all(np.abs(shares - 1 / 3) < 0.08)
     assert values.min() >= 1e-4
     assert values.max() <= 1e-1
+
+
+def test_what_is_drawn_is_what_a_table_shows() -> None:
+    """Whoever types the number of the table gets the same bits."""
+    span = Span(1e-4, 1e-1, log=True)
+    for place in range(50):
+        setting = drawn({"a": span}, 0, place)
+        assert setting_text(setting) == f"a={setting['a']:g}"
+        assert float(f"{setting['a']:g}") == setting["a"]
 
 
 @pytest.mark.parametrize("log", [False, True])

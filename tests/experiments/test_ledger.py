@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from chainrule.errors import ChainruleError, FileFormatError, UsageError
 from chainrule.experiments import Result, load_sweep
-from chainrule.experiments.ledger import Ledger, read_ledger
+from chainrule.experiments.ledger import FORMAT, Ledger, _line, read_ledger
 from tests.experiments.small import AXES, lasting, small
 
 
@@ -152,6 +153,13 @@ def test_a_full_disk_is_an_error_and_leaves_whole_lines(
     assert path.read_bytes() == whole
 
 
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there are no devices")
+def test_a_device_is_not_read_to_its_end() -> None:
+    for use in (read_ledger, lambda path: small(out=path)):
+        with pytest.raises(UsageError, match="no plain file"):
+            use("/dev/zero")
+
+
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ChainruleError, match="cannot be written"), Ledger(tmp_path / "no/x", HEAD):
         pass
@@ -202,3 +210,30 @@ def test_the_ledger_alone_gives_the_table(path: Path) -> None:
     assert {row.setting: row.mean for row in found.table()} == {
         row.setting: row.mean for row in made.table()
     }
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        (("sweep", {"format": FORMAT, "version": 1}), "does not say which sweep"),
+        (("sweep", [1]), "not written by a sweep, or is damaged"),
+        (("run", {"key": "x"}), "not the result of a run"),
+    ],
+)
+def test_sealed_lines_of_a_wrong_kind_are_an_error(path: Path, line: Any, what: str) -> None:
+    small(out=path)
+    kept = b"" if line[0] == "sweep" else path.read_bytes()
+    path.write_bytes(kept + _line(*line))
+    with pytest.raises(FileFormatError, match=what) as error:
+        load_sweep(path)
+    assert str(path) in error.value.where
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be removed there")
+def test_a_ledger_that_is_removed_meanwhile_is_an_error(path: Path) -> None:
+    def remove(result: Result, done: int, planned: int) -> None:
+        path.unlink(missing_ok=True)
+
+    with pytest.raises(ChainruleError, match="cannot be written") as error:
+        small(out=path, on_result=remove)
+    assert "removed while the sweep ran" in error.value.got

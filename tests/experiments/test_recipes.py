@@ -149,7 +149,7 @@ def test_the_same_seed_gives_the_same_conclusions() -> None:
     pairs = zip(first.evidence.results, second.evidence.results, strict=True)
     assert all(one.test_score == other.test_score for one, other in pairs)
     assert set(first.directions.values()) == {"no difference"}  # one repeat has no interval
-    assert "One repeat has no interval" in str(first)
+    assert "too few for an interval" in str(first)
 
 
 def test_a_users_arrays() -> None:
@@ -228,3 +228,12 @@ def test_the_derivation_is_a_program_that_gives_its_numbers() -> None:
         for row in step["records"]:
             value = np.asarray(names[row["name"].replace(".", "_")])
             assert (" x ".join(str(size) for size in value.shape) or "1") == row["shape"]
+
+
+def test_a_level_is_reached_between_two_epochs() -> None:
+    rows = [{"epoch": epoch, "score": score} for epoch, score in ((1, 0.2), (2, 0.4), (3, 0.8))]
+    found = report("activations").evidence
+    run = replace(found.results[0], history=rows, epochs=3)
+    reached = [found.epochs_to(run, "score", level) for level in (0.1, 0.4, 0.5, 0.8, 0.9)]
+    assert reached == pytest.approx([1, 2, 2.25, 3, 4])
+    assert found.epochs_to(run, "score", 0.3, below=True) == 1

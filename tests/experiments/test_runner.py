@@ -343,3 +343,21 @@ def _alive(process: int) -> bool:
     except ProcessLookupError:
         return False
     return not Path("/proc/self").exists()
+
+
+@unix
+@pytest.mark.usefixtures("way")
+def test_ctrl_c_right_after_a_start_leaves_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    processes = runner.Processes(Material({}, []), 2)
+    started: list[int] = []
+
+    class Pressed(runner.Worker):
+        def __init__(self, *told: Any) -> None:
+            super().__init__(*told)
+            started.append(json.loads(processes._inbox.get()[1])["ready"])
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "Worker", Pressed)
+    with pytest.raises(KeyboardInterrupt), processes:
+        processes.run([Job({}, {}, 0, 0, 0, "r2", "")], lambda found: None)
+    assert not _alive(started[0])

@@ -120,3 +120,29 @@ def test_optuna_is_told_in_the_order_of_asking(monkeypatch: pytest.MonkeyPatch) 
     assert [number for number, _ in study.told] == list(range(7))
     means = {row.setting: row.mean for row in found.table()}
     assert sorted(means.values()) == pytest.approx(sorted(-(value or 0) for _, value in study.told))
+
+
+def test_a_setting_that_is_asked_for_again_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else one run that stands twice would make an interval narrower."""
+    from types import SimpleNamespace as Space
+
+    study = Study()
+    fake = Space(
+        logging=Space(set_verbosity=lambda _: None, WARNING=0),
+        create_study=lambda **_: study,
+        samplers=Space(TPESampler=lambda **_: None),
+        trial=Space(TrialState=Space(FAIL="fail", COMPLETE="complete")),
+    )
+    monkeypatch.setitem(sys.modules, "optuna", fake)
+    told: list[tuple[int, int]] = []
+    found = small(
+        axes={"optimizer": ["sgd", "adam"]},
+        method="optuna",
+        runs=8,
+        on_result=lambda _, done, planned: told.append((done, planned)),
+    )
+    assert len(study.told) == 8
+    assert [row.runs for row in found.table()] == [2, 2]
+    assert told[-1] == (4, 4)
+    rungs = small(axes={"width": [2, 4, 8]}, method="halving", repeats=1, epochs=1)
+    assert [row.runs for row in rungs.table()] == [1, 1, 1]

@@ -46,7 +46,20 @@ def test_few_numbers_give_no_interval() -> None:
         pytest.approx(math.nan, nan_ok=True),
     )
     assert corrected_t([0.0, 0.0, 0.0], 0.2).p == 1.0
-    assert corrected_t([0.1, 0.1, 0.1], 0.2).p == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("count", [2, 5, 6, 9])
+def test_differences_that_are_all_the_same_are_counted(count: int) -> None:
+    """Three repeats that are all one row of twelve apart prove nothing."""
+    differences = [5 / 12 - 4 / 12, 10 / 12 - 9 / 12, 3 / 12 - 2 / 12] * 3
+    found = corrected_t(differences[:count], 0.25)
+    assert found.p == pytest.approx(2 * 0.5**count)
+    assert math.isfinite(found.low) == math.isfinite(found.high) == (count >= 6)
+    assert mean_interval([0.75] * count).low == 0.75
+    better = [value + 1 / 12 for value in differences[:count]]
+    words = str(compared(made({"a": better, "b": differences[:count]})))
+    assert ("no difference" in words) == (count < 6)
+    assert ("the same in all" in words) == (count < 6)
 
 
 def test_the_signed_rank_test_is_scipys() -> None:
@@ -66,12 +79,14 @@ def test_holm_is_monotone_and_at_most_bonferroni() -> None:
     assert found[:4] == pytest.approx([0.04, 0.09, 0.09, 0.025])
     assert math.isnan(found[4])
     assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([0.03, 0.001], of=6) == pytest.approx([0.15, 0.006])
 
 
 def test_the_critical_difference_is_demsars() -> None:
     # Demsar (2006), table 5: q of 0.05 is 2.343 for 3 and 3.164 for 10 settings.
     assert rank_difference(3, 1) == pytest.approx(2.343 * math.sqrt(3 * 4 / 6), abs=2e-3)
     assert rank_difference(10, 1) == pytest.approx(3.164 * math.sqrt(10 * 11 / 6), abs=4e-3)
+    assert rank_difference(4, 14, 0.25) == pytest.approx(rank_difference(4, 14) * 4.5**0.5)
 
 
 def test_ranks_share_ties_and_put_lost_runs_last() -> None:
@@ -98,6 +113,50 @@ def test_false_alarms_are_as_rare_as_promised_even_for_overlapping_splits() -> N
         found = compared(made({"a": shared[0].tolist(), "b": shared[1].tolist()}))
         alarms += found.pairs[0].differs
     assert alarms <= 20
+
+
+@pytest.mark.parametrize("settings", [2, 5, 12])
+def test_of_equal_settings_the_best_is_seldom_told_from_another(settings: int) -> None:
+    """The best is picked by the same runs, and more settings are more chances to be fooled."""
+    generator = np.random.default_rng(settings)
+    alarms = ranked = 0
+    reach = rank_difference(settings, 6, 0.25)
+    for _ in range(100):
+        table = generator.normal(0, 0.02, (settings, 6))
+        table += generator.normal(0, 0.005, (settings, 1))  # what sharing rows does
+        found = made({str(name): row.tolist() for name, row in enumerate(table)})
+        alarms += any(pair.differs for _, pair in against_best(found))
+        ranks = mean_ranks(table.T.tolist(), True)
+        ranked += max(ranks) - min(ranks) >= reach
+    assert alarms <= 8
+    assert ranked <= 8
+
+
+def test_settings_that_differ_in_the_seventh_digit_are_not_one() -> None:
+    rows = [
+        Result({"rate": rate}, place, place, place, score=rate + place)
+        for rate in (0.10000001, 0.10000002, 0.1)
+        for place in range(3)
+    ]
+    found = compared(Sweep(rows, "accuracy", True, {}))
+    assert len(found.ranks) == 3
+    assert [row.setting for row in found.table()][-1] == "rate=0.1"
+
+
+def test_an_interval_holds_the_mean_as_often_as_it_says() -> None:
+    """Ten splits of one table: what they share is in all of them."""
+    generator = np.random.default_rng(1)
+    covered = {0.0: 0, 0.25: 0}
+    for _ in range(600):
+        shared = generator.normal(0, 0.25**0.5)
+        scores = shared + generator.normal(size=10)
+        for held in covered:
+            found = mean_interval(scores.tolist(), held)
+            covered[held] += found.low <= 0 <= found.high
+    assert covered[0.0] < 0.85 * 600
+    assert covered[0.25] > 0.93 * 600
+    table = made({"a": scores.tolist(), "b": scores.tolist()}).table()[0]
+    assert (table.low, table.high) == (found.low, found.high)
 
 
 def test_a_clear_difference_is_found_and_said() -> None:
@@ -133,7 +192,7 @@ def test_a_setting_that_lost_all_its_runs_is_said_to_have_no_score() -> None:
 
 
 def test_a_better_setting_that_lost_a_run_is_said_to_be_better_without_it() -> None:
-    found = compared(made({"a": [0.8, 0.81, 0.8, 0.79], "b": [0.95, 0.96, 0.95, math.nan]}))
+    found = compared(made({"a": [0.8, 0.81, 0.8, 0.79], "b": [0.95, 0.97, 0.95, math.nan]}))
     assert found.table()[0].setting == "a"
     assert "the best mean accuracy of the settings that lost no run, 0.8." in found.conclusion()
     assert "Where these did not lose their runs they are better: b." in found.conclusion()
@@ -162,3 +221,5 @@ def test_the_others_are_tested_against_the_best() -> None:
     scores = {"a": [0.8, 0.81, 0.82, 0.8], "b": [0.5, 0.52, 0.51, 0.5], "c": [0.8, 0.8, 0.83, 0.8]}
     found = {name: pair.differs for name, pair in against_best(made(scores))}
     assert found in ({"a": False, "b": True}, {"c": False, "b": True})
+    surest = min((pair for _, pair in against_best(made(scores))), key=lambda pair: pair.p)
+    assert surest.p_holm == pytest.approx(3 * surest.p)  # of three pairs the best was picked

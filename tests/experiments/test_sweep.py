@@ -185,6 +185,17 @@ def test_fields_are_axes_by_their_dotted_names() -> None:
         ({"axes": {"learning_rate": Span(0.1, 1)}}, "needs the values"),
         ({"loss": None}, "needs a loss"),
         ({"checkpoint": "x"}, "checkpoint cannot be"),
+        ({"epochs": "ten"}, "epochs is not allowed"),
+        ({"epochs": math.nan}, "epochs is not allowed"),
+        ({"epochs": 2.5}, "epochs is not allowed"),
+        ({"test": 1.0}, "test is not allowed"),
+        ({"test": True}, "test is not allowed"),
+        ({"on_result": 3}, "on_result is not a function"),
+        ({"out": 3}, "out is not a path"),
+        ({"axes": {"learning_rate": b"12"}}, "are a list"),
+        ({"batch_size": 8, "axes": {"batch_size": [16]}}, "told twice"),
+        ({"learning_rate": 0.1, "axes": {"optimizer.learning_rate": [0.2]}}, "told twice"),
+        ({"axes": {"patience": [1], "stopping.patience": [2]}}, "told twice"),
     ],
 )
 def test_mistakes_are_found_before_anything_runs(
@@ -209,22 +220,29 @@ def test_bad_targets_are_refused(y: Any) -> None:
 
 
 def test_a_run_that_cannot_be_made_is_a_failed_result() -> None:
+    axes: dict[str, Any] = {"optimizer": ["adam", "lbfgs"], "augment": [(), "noise"]}
+    found = small(axes=axes, repeats=1)  # each value stands, and two of them not together
+    failed = [run for run in found.rows if run.failed]
+    assert [run.settings for run in failed] == [{"optimizer": "lbfgs", "augment": "noise"}]
+    assert "augmentation changes it" in failed[0].fault
+    assert found.table()[-1].failed == 1
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_labels_that_training_has_not_are_named_before_anything_runs(part: str) -> None:
     X, y = table()
-    y = np.where(np.arange(60) == 0, "rare", y)
-    found = small(network=nn.Dense(2), axes={"epochs": [1]}, validation=(X[:1], y[:1]))
-    del found
-    failed = cr.sweep(
-        nn.Dense(2),
-        X[1:],
-        y[1:],
-        axes={"epochs": [1]},
-        validation=(X[:1], y[:1]),
-        loss="softmax_cross_entropy",
-        workers=1,
-    )
-    assert failed.rows[0].failed
-    assert "rare" in failed.rows[0].fault
-    assert failed.table()[0].failed == 1
+    with pytest.raises(ChainruleError, match="not among the training labels") as error:
+        small(**{part: (X[:2], [y[0], "rare"])}, on_result=lambda *_: pytest.fail("it ran"))
+    assert error.value.where == f"{part} y, row 1"
+
+
+def test_a_run_that_cannot_be_scored_is_a_failed_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    def scores(*_: Any, **__: Any) -> Any:
+        raise ChainruleError("no score today")
+
+    monkeypatch.setattr("chainrule.experiments.job.scores", scores)
+    found = small(test=0.2)
+    assert {run.fault for run in found.rows} == {"no score today"}
 
 
 def test_seeds_move_with_the_sweeps_seed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 import numpy as np
@@ -104,3 +105,10 @@ def test_jacobians_and_views_know_the_columns() -> None:
     assert "a column of X is a position of a sample" in found.to_text()
     for text in (found.to_html(), found.to_markdown(), found.to_latex(), found.to_worksheet()):
         assert len(text) > 10_000
+
+
+@pytest.mark.parametrize("number", [n for n, (_, plan, *_) in enumerate(ALL) if flat(plan)][:12])
+def test_no_sentence_calls_a_sample_a_row_where_it_is_a_column(number: int) -> None:
+    found = [record.note for record in (both(number)[1])]
+    assert any(found)
+    assert not [note for note in found if re.search(r"\brows?\b", note.lower())]

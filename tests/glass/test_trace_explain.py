@@ -174,3 +174,31 @@ def test_jacobians_that_are_none_are_refused() -> None:
     with pytest.raises(UsageError, match="too large"):
         wide.jacobian("dense_1.Z", "dense_1.Z")
     assert np.array_equal(found.jacobian("dense_1.b", "dense_1.b"), np.eye(3))
+
+
+def test_no_product_is_minus_zero() -> None:
+    network = nn.Sequential(nn.Dense(3), nn.ReLU(), nn.Dense(2))
+    found = cr.trace(network, X, [0, 1, 1], loss="softmax_cross_entropy")
+    off = np.argwhere((found["relu_1.H"].value == 0).any(axis=0))[0, 0]
+    lines = [str(found.explain(f"dense_2.dW[{off}, {column}]")) for column in (0, 1)]
+    assert all("= 0\n" in f"{line}\n" for line in lines)
+    assert not any("= -0\n" in f"{line}\n" for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("last", "loss", "letter"),
+    [
+        (nn.Identity(), "squared_error", "Z"),
+        (nn.Activation("sigmoid"), "squared_error", "H^{(1)}"),
+        (nn.ReLU(), "softmax_cross_entropy", "H^{(1)}"),
+    ],
+)
+def test_the_loss_is_derived_by_what_it_sees(last: nn.Layer, loss: str, letter: str) -> None:
+    target = [0, 1, 1] if loss.startswith("soft") else np.eye(2)[[0, 1, 1]]
+    found = cr.trace(nn.Sequential(nn.Dense(2), last), X, target, loss=loss)
+    symbols = {name: found[name].latex.partition(" = ")[0] for name in found.names}
+    assert symbols["loss.slope"] == rf"\partial J_i / \partial {letter}"
+    if loss.startswith("soft"):
+        assert symbols["loss.jacobian"] == rf"\partial P_i / \partial {letter}_i"
+        assert letter in symbols["loss.slope.long_hand"]
+        assert found["loss.slope.long_hand"].latex.endswith(rf"{letter}_i")

@@ -268,3 +268,8 @@ def test_the_worked_examples_are_small_and_true(name: str) -> None:
 def test_random_traces_are_true(number: int) -> None:
     _, trace = random_step(5, number)
     assert compare(trace, Page(html.page(trace))) > 0
+
+
+def test_names_in_the_contents_break_at_their_dots(large: str) -> None:
+    assert ">dense_1.<wbr>W.<wbr>mean_square.<wbr>before</a>" in large
+    assert re.search(r"zeros <b>[\d.]+&nbsp;%</b>", large)

@@ -90,3 +90,36 @@ def test_what_is_compiled_has_a_checksum_once_there_is_a_build(
     before = environment.compiled_checksum()
     source.write_text("int b;")
     assert environment.compiled_checksum() not in ("", before)
+
+
+def test_an_engine_that_was_not_built_is_built_once_there_is_a_compiler(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installs: list[bool] = []
+    monkeypatch.setattr(environment, "install", lambda *given: installs.append(given[-1]))
+    monkeypatch.setattr(environment, "make", lambda home: None)
+    (home / environment.STAMP).touch()
+    for compiler, built, expected in (
+        ("", False, 1),
+        ("", False, 1),  # nothing has changed
+        ("/usr/bin/g++", False, 2),  # too old, say
+        ("/usr/bin/g++", False, 2),
+        ("/usr/bin/clang++", True, 3),
+        ("/usr/bin/c++", True, 3),
+        ("", True, 3),
+    ):
+        monkeypatch.setattr(environment, "compiler", lambda compiler=compiler: compiler)
+        monkeypatch.setattr(environment, "report_engine", lambda home, built=built: built)
+        environment.ensure(home, ["cli"], [], exact=False)
+        assert len(installs) == expected
+    assert installs == [False, False, False]
+
+
+def test_the_compiler_is_the_one_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "named")
+    monkeypatch.setattr(environment.shutil, "which", lambda name: f"/bin/{name}")
+    assert environment.compiler() == "/bin/named"
+    monkeypatch.delenv("CXX")
+    assert environment.compiler() == "/bin/c++"
+    monkeypatch.setattr(environment.shutil, "which", lambda name: None)
+    assert environment.compiler() == ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -337,3 +338,9 @@ def test_the_code_of_a_model_refuses_other_pictures(tmp_path: Path) -> None:
 def test_documents_that_are_no_code(document: object) -> None:
     with pytest.raises(cr.errors.FileFormatError, match="not valid"):
         PixelCode.from_document(document)
+
+
+@pytest.mark.parametrize("path", [None, 3, b"folder", "half a pair \ud800", "x" * 10_000])
+def test_paths_that_are_none(path: Any) -> None:
+    with pytest.raises((InvalidParameterError, DataError)):
+        cr.read_images(path)

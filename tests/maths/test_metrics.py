@@ -15,6 +15,7 @@ from chainrule.maths.metric import METRICS, Metric
 from chainrule.maths.metrics import (
     R2,
     Accuracy,
+    AveragePrecision,
     BalancedAccuracy,
     Brier,
     LogLoss,
@@ -22,6 +23,7 @@ from chainrule.maths.metrics import (
     MeanPinballLoss,
     MeanSquaredError,
     PoissonDeviance,
+    RocAuc,
     RootMeanSquaredError,
 )
 
@@ -95,6 +97,29 @@ def test_classes_equal_scikit_learn(columns: int, weights: np.ndarray | None) ->
     if classes == 2:
         expected = oracle.brier_score_loss(labels, P[:, -1], sample_weight=weights)
         assert Brier().score(P, Y, weights) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("weights", WEIGHTS, ids=["none", "uniform", "counts"])
+@pytest.mark.parametrize("columns", [1, 2, 4])
+def test_rankings_equal_scikit_learn(columns: int, weights: np.ndarray | None) -> None:
+    labels = GENERATOR.integers(0, max(columns, 2), size=ROWS)
+    P, Y = np.round(probabilities(columns), 1), one_hot(labels, columns)  # many are equal
+    averages = {"average": "macro", "sample_weight": weights}
+    for metric, expected in (
+        (RocAuc(), oracle.roc_auc_score(Y, P, **averages)),
+        (AveragePrecision(), oracle.average_precision_score(Y, P, **averages)),
+    ):
+        assert metric.score(P, Y, weights) == pytest.approx(expected, rel=1e-12, abs=1e-12)
+
+
+def test_rankings_leave_out_classes_that_no_row_or_every_row_belongs_to() -> None:
+    P = np.array([[0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0.5, 0.4, 0.1]])
+    Y = np.eye(3)[[0, 1, 0]]
+    for metric in (RocAuc(), AveragePrecision()):
+        assert metric.score(P, Y) == 1.0
+        assert math.isnan(metric.score(P[:1], Y[:1]))
+        assert math.isnan(metric.score(P[:, :1], np.ones((3, 1))))
+        assert math.isnan(metric.score(P[:, :1], Y[:, :1], np.array([1.0, 0.0, 1.0])))
 
 
 def test_brier_of_several_classes_is_the_sum_over_them() -> None:

@@ -11,8 +11,11 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import HealthCheck, event, given, settings
 
-from chainrule.engine import Evaluation, ReferenceEngine
+from chainrule import nn
+from chainrule.engine import Evaluation, NativeEngine, ReferenceEngine, Rows
 from chainrule.engine.native import reason_for_reference
+from chainrule.maths.losses_regression import Pinball
+from chainrule.plan import make_plan
 from tests.native.comparisons import (
     TOLERANCES,
     Trained,
@@ -24,6 +27,7 @@ from tests.native.comparisons import (
     trained,
     unsteady,
 )
+from tests.native.networks import CLOCK, first
 from tests.native.plans import Case, cases
 
 EXAMPLES = int(os.environ.get("CHAINRULE_EXAMPLES", "150"))
@@ -106,3 +110,13 @@ def test_ten_training_steps(case: Case) -> None:
     truth = trained(case, ReferenceEngine(case.plan, "float64"))
     for dtype in TOLERANCES:
         assert_same_training(case, dtype, truth)
+
+
+def test_what_a_number_near_one_leaves() -> None:
+    plan = make_plan(nn.Dense(3), (5,), Pinball(0.999), 3)
+    random = np.random.default_rng(0)
+    rows = Rows(random.normal(size=(40, 5)).astype("f4"), np.full((40, 3), -1e4, "f4"))
+    found = NativeEngine(plan).gradient(first(plan, "float32"), rows, CLOCK).gradient
+    exact = Rows(rows.X.astype(float), rows.Y.astype(float))
+    truth = ReferenceEngine(plan, "float64").gradient(first(plan, "float64"), exact, CLOCK).gradient
+    assert apart(found, truth) <= TOLERANCES["float32"]

@@ -8,11 +8,14 @@ import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import chainrule.engine
 from chainrule import nn
 from chainrule.engine import (
     Clock,
@@ -124,6 +127,19 @@ def test_without_the_binary_the_reference_engine_takes_over(without_binary: str)
     assert (found["engine"], found["available"], found["threads"]) == ("reference", False, 1)
     assert (found["instruction_set"], found["instruction_sets"]) == (None, [])
     assert found["reason"] == info(plan_of())["reason"] == without_binary
+
+
+def test_a_binary_that_cannot_be_loaded(
+    without_binary: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / f"_engine{EXTENSION_SUFFIXES[0]}").write_bytes(b"no binary")
+    monkeypatch.setattr(chainrule.engine, "__path__", [str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "chainrule.engine._engine")
+    native.load_binary.cache_clear()
+    reason = native.load_binary()[1]
+    assert reason.startswith("the compiled engine cannot be loaded (")
+    assert "_engine" in reason
+    assert "chainrule" not in without_binary  # where nothing is broken, no path is said
 
 
 def test_it_is_said_once(without_binary: str) -> None:
@@ -260,7 +276,7 @@ if PRESENT:
         with pytest.raises(InvalidParameterError, match="CHAINRULE_ISA"):
             NativeEngine(plan_of())
 
-    @pytest.mark.parametrize("count", ["0", "-1", "two", "1.5"])
+    @pytest.mark.parametrize("count", ["0", "-1", "two", "1.5", " ", "9" * 5000])
     def test_a_bad_number_of_threads(count: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("CHAINRULE_THREADS", count)
         with pytest.raises(InvalidParameterError, match="CHAINRULE_THREADS"):
@@ -272,8 +288,19 @@ if PRESENT:
         assert info()["threads"] == 3
         assert [NativeEngine(wide).threads_for(rows) for rows in (1, 100)] == [1, 3]
         assert NativeEngine(wide, threads=2).threads_for(1) == 2
-        monkeypatch.setenv("CHAINRULE_THREADS", "100000")  # more than can be made
         assert trains(NativeEngine(plan_of(), threads=40))
+
+    @pytest.mark.parametrize("threads", [0, -1, 2.0, "2", True, float("nan")])
+    def test_threads_that_are_no_number_of_threads(threads: Any) -> None:
+        with pytest.raises(InvalidParameterError, match="threads is not allowed"):
+            NativeEngine(plan_of(), threads=threads)
+
+    def test_a_slip_does_not_make_a_million_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+        most = max(32, 2 * (os.cpu_count() or 1))
+        assert NativeEngine(plan_of(), threads=10**6).threads_for(8) == most
+        assert NativeEngine(plan_of(), threads=np.int64(3)).threads_for(8) == 3  # type: ignore[arg-type]
+        monkeypatch.setenv("CHAINRULE_THREADS", "1000000")
+        assert info()["threads"] == most
 
     def test_methods_that_are_inherited_agree() -> None:
         plan = plan_of()
@@ -298,7 +325,6 @@ if PRESENT:
 
     def test_the_stub_names_what_the_binary_has() -> None:
         import ast
-        from pathlib import Path
 
         binary = native.load_binary()[0]
         assert binary is not None
@@ -310,6 +336,23 @@ if PRESENT:
         assert functions | {"Engine", "VERSION"} == there
         own = {name for name in vars(binary.Engine) if not name.startswith("_")}
         assert methods - {"__init__"} == own
+
+    def test_the_package_may_be_thrown_out_and_imported_again() -> None:
+        program = (
+            "import sys\n"
+            "for turn in range(2):\n"
+            "    import numpy as np, chainrule as cr\n"
+            "    from chainrule import nn\n"
+            "    X = np.ones((20, 2))\n"
+            "    cr.train(nn.Dense(1), X, np.arange(20.0), loss='squared_error', epochs=1)\n"
+            "    print(cr.engine.info()['engine'])\n"
+            "    for name in [name for name in sys.modules if name.split('.')[0] == 'chainrule']:\n"
+            "        del sys.modules[name]\n"
+        )
+        result = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=False
+        )
+        assert (result.stdout, result.stderr) == ("native\nnative\n", "")
 
     def test_a_changed_plan_is_another_engine() -> None:
         plan = plan_of()

@@ -159,6 +159,17 @@ def test_a_setting_that_lost_runs_stands_below_one_that_did_not() -> None:
     assert shown.index("0.500, best") < shown.index("0.900, 1 of 2 diverged")
 
 
+def test_a_wide_interval_makes_no_powers_of_ten() -> None:
+    """Its lower end may be near 0 while the scores lie between 0.4 and 0.64."""
+    runs = [run({"a": 1}, repeat, score=score) for repeat, score in enumerate((0.4, 0.55, 0.64))]
+    group = figures_groups.groups_of(runs)[0]
+    reaches = {held: group.interval(held) for held in np.arange(0, 2, 0.01).tolist()}
+    held = next(held for held, (low, high) in reaches.items() if 0 < low < high / 20)
+    marks = words(score_picture(runs, held=held))
+    assert {"0.4", "0.6", "0.8"} <= set(marks)
+    assert "0.03" not in marks
+
+
 def test_the_best_goes_by_the_direction_of_the_score() -> None:
     runs = [run({"a": a, "b": b}, score=a * b) for a in (1, 2) for b in (1, 2)]
     assert "4.000, best" in words(score_picture(runs))

@@ -87,3 +87,27 @@ def test_every_class_of_the_pictures_has_a_style() -> None:
     drawings += reliability_chart(reliability(THREE / 3, THREE > 1), "p", "q")
     classes = {name for found in re.findall(r'class="([^"]+)"', drawings) for name in found.split()}
     assert {name for name in classes if f".{name}" not in STYLE} <= {"label"}
+
+
+def test_a_number_keeps_its_percent_sign_and_code_its_blanks() -> None:
+    facts, code = {"task": "a (33 %)"}, "a = 3 % 2"
+    parts = [Section("S", "5 % of", ["6 % more"], heads=("h",), rows=[("7 %",)], code=code)]
+    text = page("t", "", parts, tiles=[Tile("8 %", "x")], facts=facts)
+    assert all(f"{number}&nbsp;%" in text for number in (33, 5, 6, 7, 8))
+    assert code in text
+
+
+def test_a_phone_has_larger_letters_in_pictures_and_two_tiles_in_a_row() -> None:
+    narrow = STYLE[STYLE.index("@media (max-width: 36rem)") : STYLE.index("@media print")]
+    assert ".tiles { grid-template-columns: 1fr 1fr;" in narrow
+    size = re.search(r'svg\[width="560"\] \{ font-size: (\d+)px', narrow)
+    assert size is not None
+    drawing = line_chart({"a": [1.0, 2.0]}, "epoch")
+    assert 'width="560"' in drawing  # what the style sheet speaks of
+    assert int(size[1]) * 358 / 560 > 9  # in pixels of a phone that is 390 wide
+
+
+def test_names_of_lines_do_not_touch_in_larger_letters() -> None:
+    drawing = line_chart({"validation loss": [1.0, 2.0], "other": [2.0, 1.0]}, "epoch")
+    first, second = (float(x) for x in re.findall(r'<text x="([\d.]+)" y="18.0">', drawing))
+    assert first + 7.9 * len("validation loss") < second - 28

@@ -12,6 +12,7 @@ from chainrule.experiments.comparison import compared
 from chainrule.experiments.outcome import Sweep
 from chainrule.experiments.result import Result
 from chainrule.report import sweep_page as module
+from chainrule.report.style import STYLE
 from chainrule.report.sweep_page import comparison_page, sweep_page
 from chainrule.report.sweep_page_words import alike
 from tests.report.figures_cases import ADDRESSES, recording, run, sweep
@@ -180,6 +181,26 @@ def test_a_comparison_names_pairs_and_ranks() -> None:
     assert html.count("<td>not shown</td>") == 1
     assert {frozenset(group) for group in alike(found)} == {frozenset(("a=good", "a=as good"))}
     assert "cr.compare(" in html
+
+
+def test_long_names_leave_room_for_the_numbers_beside_them() -> None:
+    long = "a name that is so long that nobody would ever want to write it anywhere at all"
+    html = comparison_page(compared(made(noisy({long: [0.9, 0.8, 0.7], "b": [0.5, 0.6, 0.1]}))))
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", html)
+    assert max(len(cell) for cell in cells if cell.startswith("a=a name")) <= 48
+
+
+def test_a_phone_scrolls_pictures_of_matplotlib_and_keeps_their_letters() -> None:
+    narrow = STYLE[STYLE.index("@media (max-width: 36rem)") : STYLE.index("@media print")]
+    assert "figure { overflow-x: auto; } svg[stroke-linejoin] { min-width: 40rem; }" in narrow
+    html = sweep_page(made(sweep()))
+    wide = [
+        tag
+        for tag in re.findall("<svg[^>]*>", html)
+        if int(re.findall(r'width="(\d+)', tag)[0]) > 400
+    ]
+    assert wide
+    assert all("stroke-linejoin" in tag for tag in wide)
 
 
 def test_nothing_of_the_caller_becomes_markup() -> None:

@@ -19,10 +19,13 @@ from chainrule import files
 from chainrule.tabular import Dialect, predict_table, read_table
 from chainrule.tabular.predict import encoder_of
 from tests.cli.commands import Commands
-from tests.tabular.nasties import NASTIES, PLAIN
+from tests.tabular.nasties import NASTIES as FIRST
+from tests.tabular.nasties import PLAIN
+from tests.tabular.nasties_more import MORE
 from tests.tabular.nasty_parts import Bad, Good, table, wide
 
 TRAIN = ("--target", "y", "--epochs", "1", "--hidden", "none", "--model-only", "--json")
+NASTIES = FIRST | MORE
 GOOD = [name for name, case in NASTIES.items() if isinstance(case, Good)]
 BAD = [name for name, case in NASTIES.items() if isinstance(case, Bad)]
 
@@ -77,14 +80,17 @@ def test_the_right_model(commands: Commands, name: str) -> None:
     assert commands.files() == {case.name, "model.safetensors"}
     model = chainrule.load("model.safetensors")
     words = [word.removeprefix("--") for word in case.options if word != "--drop-missing-target"]
-    dialect = Dialect(**dict(zip(words[::2], words[1::2], strict=True)))
+    options = dict(zip(words[::2], words[1::2], strict=True))
+    options.pop("task", None)
+    dialect = Dialect(**options)
     predicted = predict_table(model, read_table(path, encoder_of(model).expects(), dialect))
     assert len(predicted.values) == case.rows + case.dropped
-    assert np.isfinite(predicted.values).all()
+    numbers = predicted.values if predicted.classes is None else predicted.probabilities
+    assert np.isfinite(numbers).all()
 
 
 def test_there_are_many() -> None:
-    assert len(NASTIES) > 80
+    assert len(NASTIES) == len(FIRST) + len(MORE) > 160
 
 
 def test_a_folder_and_pipes(commands: Commands) -> None:

@@ -352,3 +352,27 @@ def test_a_disk_that_fills_up_leaves_nothing(
     with pytest.raises(ChainruleError, match="disk is full"):
         gathered(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        *({"seed": seed} for seed in (None, "3", 1.5, float("nan"), 10**5000)),
+        *({"folder": folder} for folder in (None, 3, b"folder", "a\0b", "half a pair \ud800")),
+        *({"chunks": several} for several in (None, 3, len)),
+        *({"memory": amount} for amount in (None, 256.5, object())),
+    ],
+    ids=lambda told: " ".join(f"{name} {type(value).__name__}" for name, value in told.items()),
+)
+def test_arguments_of_gather(told: dict[str, Any], tmp_path: Path) -> None:
+    arguments: dict[str, Any] = {"chunks": chunks(), "memory": "128MB", "folder": tmp_path}
+    with pytest.raises(InvalidParameterError):
+        cr.Blocks.gather(**{**arguments, **told})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_chunks_that_are_no_rows(tmp_path: Path) -> None:
+    for X in (3, None, "rows"):
+        with pytest.raises(DataError):
+            cr.Blocks.gather([(X, [1.0])], memory="128MB", folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []

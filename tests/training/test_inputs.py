@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from scipy import sparse
 
 from chainrule import nn
-from chainrule.errors import DataError, InvalidParameterError, UsageError
+from chainrule.errors import ChainruleError, DataError, InvalidParameterError, UsageError
 from chainrule.maths.loss import LOSSES
+from chainrule.nn.layer import MAX_NESTING
+from chainrule.storage import Model
 from chainrule.training.data import check_inputs, prepare
 from tests.training.runs import numbers, regress
 
@@ -183,3 +187,93 @@ def test_a_wrong_argument_is_named(changed: dict[str, object], name: str) -> Non
     with pytest.raises(InvalidParameterError) as caught:
         regress(**changed)
     assert name in str(caught.value)
+
+
+class Breaks(float):
+    """An object that breaks when it is asked for an array, a number, a path or an attribute."""
+
+    def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
+        raise RuntimeError("no array")
+
+    def __float__(self) -> float:
+        raise RuntimeError("no number")
+
+    def __fspath__(self) -> str:
+        raise RuntimeError("no path")
+
+
+class Mute:
+    """An object that has not even attributes."""
+
+    def __getattr__(self, name: str) -> object:
+        raise RuntimeError(f"no {name}")
+
+
+os.PathLike.register(Breaks)
+
+
+@pytest.mark.parametrize("value", [Breaks(1.0), Mute()], ids=["breaks", "mute"])
+@pytest.mark.parametrize(
+    "name",
+    ["X", "y", "sample_weight", "network", "clip", "validation_share", "checkpoint", "resume"],
+)
+def test_objects_that_break_are_refused(name: str, value: object) -> None:
+    with pytest.raises(ChainruleError):
+        regress(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"seed": 10**5000},
+        {"seed": "three", "validation_share": 0.2},
+        {"stopping": 10**5000},
+        {"checkpoint": "half a pair \ud800"},
+        {"network": nn.Sequential(nn.Dense(10**13), nn.Dense(1))},
+    ],
+    ids=["a huge seed", "a word", "a huge number of epochs", "no file name", "a huge network"],
+)
+def test_values_that_nothing_can_hold(arguments: dict[str, object]) -> None:
+    with pytest.raises(InvalidParameterError):
+        regress(**arguments)
+
+
+def test_short_of_memory() -> None:
+    def full(event: object) -> None:
+        raise MemoryError("Unable to allocate 9 GiB")
+
+    with pytest.raises(ChainruleError, match="not enough memory"):
+        regress(on_event=full)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.ones((4, 5), complex),
+        np.full((4, 5), np.datetime64("2020-01-01")),
+        np.ma.masked_array(np.ones((4, 5)), mask=np.eye(4, 5, dtype=bool)),
+        Breaks(1.0),
+    ],
+    ids=["complex", "dates", "masked", "breaks"],
+)
+def test_a_model_refuses_what_a_cast_would_change(X: np.ndarray) -> None:
+    model = regress().model
+    for predict in (model.predict, model.raw):
+        with pytest.raises(DataError, match="not numbers"):
+            predict(X)
+
+
+def nested(layers: int) -> nn.Layer:
+    """Return layers, each within the other."""
+    layer: nn.Layer = nn.Dense(1, "tanh")
+    for _ in range(layers - 1):
+        layer = nn.Residual(layer)
+    return layer
+
+
+def test_nesting_that_no_file_could_hold_is_refused_before_training() -> None:
+    run = regress(network=nested(MAX_NESTING))
+    assert Model.from_bytes(run.model.to_bytes()).plan == run.model.plan
+    for layers in (MAX_NESTING + 1, 900):
+        with pytest.raises(InvalidParameterError, match="nested too deeply"):
+            regress(network=nested(layers))

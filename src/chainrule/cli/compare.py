@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -87,6 +88,8 @@ def command(ctx: click.Context, out: Path, force: bool, as_json: bool, **params:
         _require_single(name, params[name])
     places = sweeping.Places(out)
     task = sweeping.task_of(params, {}, {}, named)
+    if force:  # what is there goes only for a comparison that can be made
+        task.campaign.check()
     places.prepare(force)
     sweep = sweeping.run_task(task, places, screen, params["workers"])
     if sweep.stop_reason == "interrupted":
@@ -103,10 +106,17 @@ def command(ctx: click.Context, out: Path, force: bool, as_json: bool, **params:
 
 
 def _of_ledger(ledger: Path, settings: tuple[str, ...]) -> Sweep:
+    from chainrule.cli.sweeping import LEDGER
     from chainrule.errors import UsageError
     from chainrule.experiments.outcome import load_sweep
 
-    if settings or not ledger.exists() or ledger.suffix != ".jsonl":
+    if not settings and not ledger.exists():
+        raise UsageError(
+            "there is no such table, nor a sweep's folder",
+            where=str(ledger.parent if ledger.name == LEDGER else ledger),
+            expected=f"a table with --target COLUMN, or a folder with {LEDGER}",
+        )
+    if settings or ledger.suffix != ".jsonl":
         raise UsageError(
             "the column to predict is not named",
             where="--target",
@@ -170,4 +180,8 @@ def _show(screen: Screen, comparison: Comparison, as_json: bool) -> None:
 def _ranks(comparison: Comparison) -> str:
     ranks = sorted(comparison.ranks.items(), key=lambda entry: entry[1])
     words = ", ".join(f"{name} {rank:.2f}" for name, rank in ranks)
+    if not math.isfinite(comparison.critical):
+        return words or "no split was common to all settings"
+    if comparison.critical > len(ranks) - 1:
+        return f"{words} (no difference of ranks counts with so few runs)"
     return f"{words} (a difference counts from {comparison.critical:.2f} on)"

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from chainrule.cli.group import VERBS, group
-from chainrule.cli.options import debug_option, json_option
+from chainrule.cli.options import Known, debug_option, json_option
 
 __all__ = ["command"]
 
@@ -21,7 +21,7 @@ To have it now and in every new shell:
 
 
 @click.command("completion", help=VERBS["completion"], epilog=EPILOG)
-@click.argument("shell", type=click.Choice(SHELLS), required=False)
+@click.argument("shell", type=Known("script for the shell", SHELLS), required=False)
 @json_option
 @debug_option
 def command(shell: str | None, as_json: bool) -> None:

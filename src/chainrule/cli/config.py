@@ -22,6 +22,7 @@ from typing import Any
 import click
 
 from chainrule.cli.options import PATH, listed
+from chainrule.cli.words import plainly
 from chainrule.errors import MissingExtraError, UnknownNameError, UsageError
 
 __all__ = ["config_option", "parsed", "read_config", "toml_text"]
@@ -132,8 +133,7 @@ def _value(ctx: click.Context, param: click.Parameter, key: str, value: Any, whe
     try:
         return param.type.convert(str(value), param, ctx)
     except click.UsageError as error:
-        message = error.message.rstrip(".")
-        raise UsageError(f"{key}: {message[:1].lower()}{message[1:]}", where=where) from None
+        raise UsageError(f"{key}: {plainly(error.message)}", where=where) from None
     except UnknownNameError as error:
         error.where = where
         raise

@@ -8,13 +8,13 @@ from typing import Any
 import click
 
 from chainrule.cli.group import VERBS
-from chainrule.cli.options import PATH, debug_option, json_option
+from chainrule.cli.options import PATH, Known, debug_option, json_option
 
 __all__ = ["command"]
 
 
 @click.command("data", help=VERBS["data"])
-@click.argument("name", type=click.Choice(["mnist"]))
+@click.argument("name", type=Known("data set", ["mnist"]))
 @click.option(
     "--out", type=PATH, metavar="DIR", default=Path("mnist"), show_default=True, help="Where to."
 )

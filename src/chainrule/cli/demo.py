@@ -21,8 +21,22 @@ FOLDER = "demo-output"
     type=PATH,
     help=f"Where the files go.  [default: {FOLDER}, or the first free {FOLDER}-2, ...]",
 )
-@click.option("--epochs", type=click.IntRange(1), default=60, show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--epochs",
+    type=click.IntRange(1),
+    metavar="COUNT",
+    default=60,
+    show_default=True,
+    help="The most passes over the training rows.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    metavar="NUMBER",
+    default=0,
+    show_default=True,
+    help="Of the split, the first weights and the order of rows.",
+)
 @force_option
 @json_option
 @debug_option

@@ -8,6 +8,7 @@ import click
 
 from chainrule.cli.group import VERBS
 from chainrule.cli.options import PATH, Widths, debug_option, force_option, json_option
+from chainrule.cli.words import amount
 
 __all__ = ["command"]
 
@@ -16,10 +17,24 @@ OUT = "Where the picture goes, as SVG.  [default: depth.svg, and none with --jso
 
 
 @click.command("depth", help=VERBS["depth"])
-@click.option("--out", type=PATH, help=OUT)
+@click.option("--out", type=PATH, metavar="FILE", help=OUT)
 @click.option("--depths", type=Widths(), metavar="L,L,...", help=DEPTHS)
-@click.option("--width", type=click.IntRange(1, 4096), default=64, show_default=True)
-@click.option("--seeds", type=click.IntRange(1, 100), default=2, show_default=True)
+@click.option(
+    "--width",
+    type=click.IntRange(1, 4096),
+    metavar="UNITS",
+    default=64,
+    show_default=True,
+    help="Of each hidden layer.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 100),
+    metavar="COUNT",
+    default=2,
+    show_default=True,
+    help="Networks for each point; their mean is drawn.",
+)
 @force_option
 @json_option
 @debug_option
@@ -60,9 +75,9 @@ def command(
     screen.title("depth", f"the share of a gradient that is left; {width} units a layer")
     rows: list[tuple[str, ...]] = []
     for name, lines in panels.items():
-        rows.append((name, "slopes alone", *(f"{share:.0e}" for _, share in thin[name])))
+        rows.append((name, "slopes alone", *(amount(share, 1) for _, share in thin[name])))
         rows += [
-            ("", scheme, *(f"{share:.0e}" for _, share in line)) for scheme, line in lines.items()
+            ("", scheme, *(amount(share, 1) for _, share in line)) for scheme, line in lines.items()
         ]
     heads = ("activation", "layers", *(str(depth) for depth in counts))
     screen.table(heads, rows, right=tuple(range(2, len(heads))))

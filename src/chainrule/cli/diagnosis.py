@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,7 +16,7 @@ from chainrule.errors import ChainruleError, DivergenceError
 from chainrule.glass.doctor import Diagnosis, diagnose
 from chainrule.training.recording import Recording
 
-__all__ = ["explain", "fit_watched", "names_of", "recording_of", "show_diagnosis"]
+__all__ = ["explain", "fit_watched", "names_of", "options_in", "recording_of", "show_diagnosis"]
 
 _DIVERGES = (
     *("learning_rate_too_high", "unscaled_inputs", "unscaled_target"),
@@ -115,20 +116,50 @@ def explain(
         error.do = f"{first.title}: {first.remedy}"
 
 
-def show_diagnosis(screen: Screen, diagnosis: Diagnosis) -> None:
-    """Print the verdicts, each with its evidence and what to do."""
+_OPTIONS = {
+    "--learning-rate": re.compile(r"optimizer=cr\.\w+\(([\d.e+-]+)\)"),
+    "--epochs": re.compile(r"epochs=(\d+)"),
+    "--batch-size": re.compile(r"batch_size=(\d+)"),
+    "--patience": re.compile(r"patience=(\d+)"),
+}
+"""Options of `train`, and how a remedy in Python says the same."""
+
+
+def options_in(code: str) -> str:
+    """Return the options of `chainrule train` that do what a line of Python does.
+
+    Example
+    -------
+    >>> options_in("cr.train(..., optimizer=cr.Adam(0.3))"), options_in("nn.LeakyReLU()")
+    ('--learning-rate 0.3', '')
+    """
+    found = {option: pattern.search(code) for option, pattern in _OPTIONS.items()}
+    return " ".join(f"{option} {match[1]}" for option, match in found.items() if match)
+
+
+def show_diagnosis(screen: Screen, diagnosis: Diagnosis, options: bool = True) -> None:
+    """Print the verdicts, each with its evidence and what to do.
+
+    Parameters
+    ----------
+    screen : Screen
+    diagnosis : Diagnosis
+    options : bool
+        The training was one of `chainrule train`, whose options are named where one helps.
+    """
     titles = {verdict.fault: verdict.title for verdict in diagnosis.verdicts}
     for number, verdict in enumerate(diagnosis.verdicts, start=1):
         screen.gap()
-        place = f"  {verdict.layer}" if verdict.layer else ""
-        screen.line(f"{number}. ", (verdict.title, "title"), place)
+        screen.numbered(number, verdict.title, verdict.layer)
         facts = {f"evidence {place}": text for place, text in enumerate(verdict.evidence, start=1)}
         if len(facts) == 1:
             facts = {"evidence": verdict.evidence[0]}
         facts["confidence"] = f"{verdict.confidence:.0%}"
         if verdict.because:
             facts["follows from"] = titles[verdict.because]
-        screen.facts({**facts, "do": verdict.remedy, "code": verdict.code})
+        named = options_in(verdict.code) if options else ""
+        remedy = {"do": verdict.remedy, **({"option": named} if named else {})}
+        screen.facts({**facts, **remedy, "code": verdict.code})
     screen.gap()
     for sentence in diagnosis.unseen:
         screen.note(f"not looked at: {sentence}")

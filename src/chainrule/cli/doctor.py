@@ -110,12 +110,12 @@ def _show(screen: Screen, diagnosis: Diagnosis, path: Path, same: bool | None) -
     from chainrule.cli.words import count
 
     found = count(len(diagnosis.verdicts), "verdict")
-    screen.title(f"doctor: {path.name}", "no fault found" if diagnosis.healthy else found)
+    screen.title(f"doctor: {path.name}", "" if diagnosis.healthy else found)
     if same is True:
         screen.note("the training was done again, to the same weights")
     if same is False:
         screen.note("the training was done again; its weights are not the model's")
-    show_diagnosis(screen, diagnosis)
+    show_diagnosis(screen, diagnosis, options=same is not None)
     if diagnosis.healthy:
         screen.done("no fault found")
     screen.gap()

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from chainrule.cli.config import parsed
 from chainrule.cli.findings import Findings, findings_of_run, weigh
 from chainrule.cli.job import settings_of
-from chainrule.cli.judge import Judgement, Scores, guess_of, guessed, judge, known_guess, scored
+from chainrule.cli.judge import (
+    SCORES,
+    Judgement,
+    Scores,
+    guess_of,
+    guessed,
+    judge,
+    known_guess,
+    scored,
+)
 from chainrule.cli.model_file import load_model
 from chainrule.cli.outcome import Outcome, score_heads, score_rows
 from chainrule.cli.pipeline import Settings, prepare, score
 from chainrule.cli.screen import Screen
 from chainrule.cli.words import count
 from chainrule.errors import ChainruleError
+from chainrule.frozen import frozen
 from chainrule.maths.metric import METRICS
 from chainrule.storage import Model
 from chainrule.storage.document import plain
@@ -31,7 +41,7 @@ __all__ = ["Evaluation", "evaluate", "findings_again", "settings_in"]
 MOST_CLASSES = 24
 
 
-@dataclass(frozen=True)
+@frozen
 class Evaluation:
     """Scores of a model on all rows of a table."""
 
@@ -99,7 +109,7 @@ class Evaluation:
         """Return what a page tells of it."""
         return Findings(
             f"{self.path.name} on {Path(self.table.source).name}",
-            f"{count(self.table.rows, 'row')}; none of the figures is of other rows",
+            f"{count(self.table.rows, 'row')}; all figures are of these, but those of its training",
             self.table,
             self.model,
             self.encoder,
@@ -155,7 +165,9 @@ def evaluate(path: Path, data: Path, drop: bool, dialect: Dialect = AS_FOUND) ->
     table = drop_missing_target(table, target.name) if drop else table
     require_target(table, target.name)
     judged = judge(model, encoder, table)
-    names = [m.name for m in METRICS if m.task == target.task and _plain(m.name, judged)]
+    first = SCORES[target.task]  # as `train` shows them
+    others = [m.name for m in METRICS if m.task == target.task and m.name not in first]
+    names = [*first, *(name for name in others if _plain(name, judged))]
     guess = known_guess(target, model.record)
     P, name = guessed(guess or guess_of(target, judged.truth), judged)
     if guess is None:

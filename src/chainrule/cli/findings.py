@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chainrule.cli.judge import Judgement, Scores
-from chainrule.cli.outcome import NAMES, Outcome, ended
+from chainrule.cli.outcome import Outcome, ended, short_name
 from chainrule.cli.pipeline import Settings
 from chainrule.cli.understood import notes, plan_facts
 from chainrule.cli.words import count
+from chainrule.frozen import frozen
 from chainrule.maths.metric import METRICS
 from chainrule.plan import plan_cost
 from chainrule.report.importance import Importance, affordable, permutation_importance
@@ -26,7 +26,7 @@ _LEAST_ROWS = 20
 """Fewer rows than these say nothing about importance."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Weights:
     """The importance of the columns, and how it was found.
 
@@ -53,7 +53,7 @@ class Weights:
     def sentence(self) -> str:
         """Return how it was found, in words."""
         metric = METRICS[self.metric]
-        name = NAMES[self.metric].partition(" (")[0]
+        name = short_name(self.metric)
         falls = f"{name} falls" if metric.greater_is_better else f"{name} rises"
         few = f", {self.tried:,} of {self.known:,} columns" if self.tried < self.known else ""
         return (
@@ -63,7 +63,7 @@ class Weights:
         )
 
 
-@dataclass(frozen=True)
+@frozen
 class Findings:
     """Everything that a page or a card says.
 

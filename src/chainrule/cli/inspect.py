@@ -20,13 +20,12 @@ __all__ = ["command"]
 @debug_option
 def command(model: Path, config: bool, as_json: bool) -> None:
     """Show a model's network, table and training record."""
-    from chainrule.api import load
     from chainrule.cli.screen import Screen
     from chainrule.cli.words import bytes_text, count
     from chainrule.plan import plan_cost
     from chainrule.storage.document import plain, plan_document
 
-    loaded = load(model)
+    loaded = _loaded(model)
     if config:
         _show_config(loaded, model, as_json)
         return
@@ -56,6 +55,17 @@ def command(model: Path, config: bool, as_json: bool) -> None:
     if found := _settings(loaded, model):
         screen.table(("setting", "value"), [(name, _word(value)) for name, value in found.items()])
         screen.gap()
+
+
+def _loaded(path: Path) -> Any:
+    from chainrule.api import load
+    from chainrule.errors import FileFormatError
+
+    try:
+        return load(path)
+    except FileFormatError as error:
+        error.do = error.do or "pass the file that train wrote, such as model.safetensors"
+        raise
 
 
 def _settings(model: Any, path: Path) -> dict[str, Any]:
@@ -96,6 +106,7 @@ def _show_config(model: Any, path: Path, as_json: bool) -> None:
 
 
 def _facts(model: Any) -> dict[str, str]:
+    from chainrule.cli.outcome import REASONS, short_name
     from chainrule.cli.words import amount
     from chainrule.images import PixelCode
 
@@ -116,10 +127,13 @@ def _facts(model: Any) -> dict[str, str]:
     if isinstance(source, str):
         facts["trained on"] = source
     if isinstance(record.get("epochs"), int):
-        facts["epochs"] = f"{record['epochs']} ({record.get('stop_reason')})"
+        why = REASONS.get(str(record.get("stop_reason")), "")
+        facts["epochs"] = f"{record['epochs']:,}" + f" ({why})" * bool(why)
     scores = record.get("scores")
     found = scores.get("model") if isinstance(scores, dict) else None
     if isinstance(found, dict):
         numbers = {name: value for name, value in found.items() if isinstance(value, (int, float))}
-        facts["test scores"] = ", ".join(f"{key} {amount(value)}" for key, value in numbers.items())
+        facts["test scores"] = ", ".join(
+            f"{short_name(key)} {amount(value)}" for key, value in numbers.items()
+        )
     return facts

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from chainrule.cli.pipeline import Settings
 from chainrule.errors import OutputExistsError, UsageError
 from chainrule.files import require_writable
+from chainrule.frozen import frozen
 
 __all__ = [
     "PAGES",
@@ -41,7 +43,7 @@ _EVERY = 10
 """Epochs between two saves of a checkpoint that nobody asked for."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Outputs:
     """What a run writes, and where.
 
@@ -86,7 +88,7 @@ class Outputs:
         return {name: None if path is None else str(path) for name, path in named.items()}
 
 
-@dataclass(frozen=True)
+@frozen
 class Job:
     """One run of `train`, `demo` or `resume`."""
 
@@ -271,11 +273,11 @@ def require_outputs(
     UsageError
         Two outputs are one file, or an output is the input.
     """
-    taken = {path.resolve(): name for name, path in inputs.items()}
+    taken = {os.path.realpath(path): name for name, path in inputs.items()}
     for option, path in outputs.items():
         if path is None:
             continue
-        other = taken.setdefault(path.resolve(), option)
+        other = taken.setdefault(os.path.realpath(path), option)
         if other != option:
             raise UsageError(f"{option} and {other} are the same file", where=str(path))
         require_writable(path, overwrite=force)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from chainrule.frozen import frozen
 from chainrule.maths.metric import METRICS
 from chainrule.storage import Model
 from chainrule.tabular import Encoder, Table
@@ -28,7 +28,7 @@ __all__ = [
 
 SCORES: dict[Task, tuple[str, ...]] = {
     "regression": ("r2", "rmse", "mae"),
-    "classification": ("accuracy", "balanced_accuracy", "log_loss"),
+    "classification": ("accuracy", "balanced_accuracy", "roc_auc", "log_loss"),
 }
 """What is reported; the first one also during training."""
 MOST_NUMBERS = 20_000_000
@@ -37,7 +37,7 @@ _WIDE = 1500
 """From so many features on, ridge regression is solved by iteration."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Judgement:
     """Predictions of a model for rows whose targets are known.
 
@@ -101,7 +101,7 @@ def scored(P: np.ndarray, judged: Judgement, names: Sequence[str]) -> dict[str, 
         return {name: float(METRICS.make(name).score(P, Y)) for name in names}
 
 
-@dataclass(frozen=True)
+@frozen
 class Scores:
     """Metrics by name: of the model, of a guess that ignores the inputs, of a linear model."""
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import click
 
-from chainrule.cli.augment import size_option
+from chainrule.cli.augment import Augments, augmentations_of, size_option
 from chainrule.cli.group import VERBS
 from chainrule.cli.options import (
     PATH,
@@ -20,10 +19,14 @@ from chainrule.cli.options import (
     force_option,
     ignore_option,
     json_option,
-    listed,
 )
+from chainrule.cli.sweep_options import command_again
 
 __all__ = ["command"]
+
+_RAMP = ("low", "high", "steps", "ramps", "seed")
+_OF_THE_RAMP = (*_RAMP, "out", "force", "as_json", "debug")
+"""Options that a training has not, or not in this sense."""
 
 _RATE = Finite(0, min_open=True)
 _OUT = "Where the picture goes, .svg or .png.  [default: lr-find.svg, and none with --json]"
@@ -41,6 +44,13 @@ _OUT = "Where the picture goes, .svg or .png.  [default: lr-find.svg, and none w
 @click.option("--loss", type=Member("loss"), help="What is minimised.  [default: by the task]")
 @click.option("--optimizer", type=Member("optimizer"), default="adam", show_default=True)
 @click.option("--batch-size", type=click.IntRange(1), help="[default: as chainrule train]")
+@click.option(
+    "--augment",
+    type=Augments(),
+    default="none",
+    show_default=True,
+    help="Change the training rows anew in each epoch.",
+)
 @click.option("--low", type=_RATE, default=1e-6, show_default=True, help="First rate.")
 @click.option("--high", type=_RATE, default=10.0, show_default=True, help="Last rate.")
 @click.option("--steps", type=click.IntRange(20, 100_000), help="Updates.  [default: 100 to 200]")
@@ -52,7 +62,10 @@ _OUT = "Where the picture goes, .svg or .png.  [default: lr-find.svg, and none w
 @force_option
 @json_option
 @debug_option
-def command(data: Path, out: Path | None, force: bool, as_json: bool, **options: Any) -> None:
+@click.pass_context
+def command(
+    ctx: click.Context, data: Path, out: Path | None, force: bool, as_json: bool, **options: Any
+) -> None:
     """Raise the rate until the loss breaks out, draw that, and suggest a rate."""
     from chainrule.cli.job import require_ending, require_fitting, require_outputs
     from chainrule.cli.screen import Screen
@@ -75,7 +88,8 @@ def command(data: Path, out: Path | None, force: bool, as_json: bool, **options:
     }
     screen.facts(facts)
     screen.gap()
-    screen.command("train", _again(data, options, found.suggestion))
+    again = command_again(ctx, "train", _OF_THE_RAMP)
+    screen.command("train", f"{again} --learning-rate {found.suggestion:.2g}")
     screen.gap()
     if out is not None:
         found.picture().save(out, overwrite=force)
@@ -86,26 +100,12 @@ def command(data: Path, out: Path | None, force: bool, as_json: bool, **options:
         )
 
 
-def _again(data: Path, options: dict[str, Any], rate: float) -> str:
-    """Return the command that trains with the rate."""
-    size = options["image_size"]
-    stated = {
-        "target": options["target"],
-        "ignore": listed(options["ignore"]),
-        "image-size": size and "x".join(map(str, size)),
-        "optimizer": None if options["optimizer"] == "adam" else options["optimizer"],
-        "learning-rate": f"{rate:.2g}",
-    }
-    words = [f"--{name} {quote(value)}" for name, value in stated.items() if value]
-    return " ".join(["chainrule train", quote(str(data)), *words])
-
-
 def _found(data: Path, options: dict[str, Any]) -> tuple[Any, int]:
     from chainrule.cli.learnable import learnable
     from chainrule.cli.pipeline import Settings, batch_of, network
     from chainrule.experiments.lr_find import lr_find
 
-    ramp = {name: options[name] for name in ("low", "high", "steps", "ramps", "seed")}
+    ramp = {name: options[name] for name in _RAMP}
     told: dict[str, Any] = {name: options[name] for name in options if name not in ramp}
     told["target"] = told["target"] or ""
     settings = Settings(**told)
@@ -115,7 +115,9 @@ def _found(data: Path, options: dict[str, Any]) -> tuple[Any, int]:
     X, y = prepared.training()
     batch = batch_of(len(X), settings)
     net = network(settings, loss.raw_width(targets))
-    return (
-        lr_find(net, X, y, loss=loss, optimizer=settings.optimizer, batch_size=batch, **ramp),
-        batch,
+    ramp.update(
+        optimizer=settings.optimizer,
+        batch_size=batch,
+        augment=augmentations_of(settings.augment, prepared.shape),
     )
+    return lr_find(net, X, y, loss=loss, **ramp), batch

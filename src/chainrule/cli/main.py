@@ -137,10 +137,10 @@ def _tell(error: ChainruleError) -> int:
 
 
 def _tell_usage(error: click.UsageError) -> int:
+    from chainrule.cli.words import plainly
+
     path = error.ctx.command_path if error.ctx is not None else "chainrule"
-    message = error.format_message().rstrip(".")
-    what = message[:1].lower() + message[1:]
-    return _tell(UsageError(what, do=f"see: {path} --help"))
+    return _tell(UsageError(plainly(error.format_message()), do=f"see: {path} --help"))
 
 
 def _missing(name: str) -> MissingExtraError:

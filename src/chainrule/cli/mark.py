@@ -15,7 +15,13 @@ __all__ = ["command"]
 STYLES = {"right": "right", "wrong": "WRONG", "shape": "WRONG SHAPE", "missing": "MISSING"}
 
 
-@click.command("mark", help=VERBS["mark"])
+EPILOG = """FILE defines forward(params, X), which returns the prediction and a cache, and
+backward(params, X, y, cache), which returns the gradients. params holds W1, b1, W2, b2, ...;
+the gradients are dW1, db1, dW2, db2, ... Constants NETWORK, ACTIVATION, LOSS and the like may
+stand in FILE instead of the options. The exit code is 0 if all is right, otherwise 1."""
+
+
+@click.command("mark", help=VERBS["mark"], epilog=EPILOG)
 @click.argument("file", type=PATH)
 @click.option("--network", type=Widths(), help="Widths, inputs first: 2,3,1. Or NETWORK in FILE.")
 @click.option("--activation", type=Member("activation"), help="Of the hidden layers.")
@@ -24,11 +30,13 @@ STYLES = {"right": "right", "wrong": "WRONG", "shape": "WRONG SHAPE", "missing":
 @click.option("--reduction", type=click.Choice(("mean", "sum")), help="Over the rows.")
 @click.option("--layout", type=click.Choice(("rows", "columns")), help="What the samples are.")
 @click.option("--l2", type=Finite(min=0), metavar="NUMBER", help="Strength of lambda/2 |W|^2.")
-@click.option("--seed", type=int, default=0, help="Of the data on which FILE is tried.")
-@click.option("--seconds", type=Finite(min=0.1, max=3600), default=20.0, show_default=True,
-              help="Time limit of FILE.")  # fmt: skip
-@click.option("--megabytes", type=click.IntRange(min=64), default=2048, show_default=True,
-              help="Memory limit of FILE.")  # fmt: skip
+@click.option(
+    "--seed", type=int, metavar="NUMBER", default=0, help="Of the data on which FILE is tried."
+)
+@click.option("--seconds", type=Finite(min=0.1, max=3600), metavar="SECONDS", default=20.0,
+              show_default=True, help="Time limit of FILE.")  # fmt: skip
+@click.option("--megabytes", type=click.IntRange(min=64), metavar="MB", default=2048,
+              show_default=True, help="Memory limit of FILE.")  # fmt: skip
 @json_option
 @debug_option
 @click.pass_context
@@ -83,7 +91,7 @@ def _show(screen: Any, verdict: Any) -> None:
 
 
 def _show_finding(screen: Any, number: int, finding: Any) -> None:
-    screen.line((f"{number}. {finding.sentence}", "title"))
+    screen.numbered(number, finding.sentence)
     words = {"why": finding.teaches}
     if finding.wrong:
         words |= {"it is": finding.wrong, "should be": finding.right}

@@ -14,6 +14,7 @@ __all__ = [
     "Columns",
     "Finite",
     "InSections",
+    "Known",
     "Member",
     "Widths",
     "debug_option",
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
     _NameType = click.ParamType[str]
     _WidthsType = click.ParamType[tuple[int, ...]]
     _ColumnsType = click.ParamType[tuple[str, ...]]
+    _ChoiceType = click.Choice[str]
 else:  # older versions of click know no type arguments
     _NameType = _WidthsType = _ColumnsType = click.ParamType
+    _ChoiceType = click.Choice
 
 WIDEST = 2**31 - 1
 """The most units of one layer. Memory ends long before."""
@@ -125,6 +128,33 @@ class Member(_NameType):
 
 def _without_where(error: Any) -> dict[str, str]:
     return {key: text for key, text in error.parts().items() if key != "where"}
+
+
+class Known(_ChoiceType):
+    """One of a few words that an argument takes; another one is answered by the nearest.
+
+    Parameters
+    ----------
+    noun : str
+        What the words are.
+    words : sequence of str
+    """
+
+    def __init__(self, noun: str, words: Sequence[str]) -> None:
+        super().__init__(words)
+        self.noun = noun
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value in self.choices:
+            return str(value)
+        from chainrule.errors import UnknownNameError
+        from chainrule.registry import suggest
+
+        raise UnknownNameError(
+            f"there is no {self.noun} {value!r}",
+            expected=", ".join(map(str, self.choices)),
+            do=suggest(str(value), list(map(str, self.choices))),
+        )
 
 
 class InSections(click.Command):

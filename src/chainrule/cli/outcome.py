@@ -4,35 +4,43 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from math import nan
 from typing import Any
 
 from chainrule.cli.judge import Judgement, Scores
 from chainrule.cli.pipeline import Prepared, Settings
 from chainrule.cli.words import amount, count, duration
+from chainrule.frozen import frozen
 from chainrule.storage import Model
 from chainrule.storage.document import plain
 
 __all__ = [
     "NAMES",
+    "REASONS",
+    "SHADES",
     "Outcome",
     "ended",
     "ended_rows",
+    "line_name",
     "score_heads",
     "score_rows",
     "score_text",
+    "short_name",
     "summary",
 ]
 
 REASONS = {
-    "patience": "no improvement any more",
+    "patience": "no further improvement",
     "max_seconds": "the time is up",
     "loss_below": "the loss is small enough",
     "gradient_norm_below": "the gradient is small enough",
     "interrupted": "interrupted",
     "converged": "converged",
 }
+SHADES = "The stronger its colour, the larger a cell's share of its row."
+"""The caption of a confusion matrix; in a dark page the strong colour is the bright one."""
+_LAST = ", the last: more (--epochs) may do better"
 NAMES = {
     "r2": "R² (variance explained)",
     "rmse": "RMSE",
@@ -44,10 +52,12 @@ NAMES = {
     "pinball": "pinball loss (median)",
     "poisson_deviance": "Poisson deviance",
     "brier": "Brier score",
+    "roc_auc": "ROC AUC",
+    "average_precision": "average precision",
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Outcome:
     """A trained model and everything around it.
 
@@ -71,6 +81,29 @@ class Outcome:
     history: Sequence[Mapping[str, Any]]
 
 
+def short_name(metric: str) -> str:
+    """Return the name of a metric without what explains it.
+
+    Example
+    -------
+    >>> short_name("r2"), short_name("log_loss")
+    ('R²', 'log loss')
+    """
+    return NAMES.get(metric, metric).partition(" (")[0]
+
+
+def line_name(column: str) -> str:
+    """Return the name of a column of a history in words.
+
+    Example
+    -------
+    >>> line_name("validation_r2"), line_name("train_loss")
+    ('validation R²', 'train loss')
+    """
+    part, _, metric = column.partition("_")
+    return f"{part} {short_name(metric)}" if metric in NAMES else column.replace("_", " ")
+
+
 def ended(outcome: Outcome, curve: Callable[[Sequence[float]], str]) -> dict[str, str]:
     """Return how the run ended and how the loss fell; `curve` draws numbers as text."""
     return ended_rows(outcome.history, outcome.model.record, curve)
@@ -89,11 +122,20 @@ def ended_rows(
     words += f" ({why})" if why else ""
     if record["best_epoch"]:
         words += f", best after epoch {record['best_epoch']}"
+        words += _LAST * _unfinished(record)
     column = "validation_loss" if "validation_loss" in rows[0] else "train_loss"
     losses = [nan if row[column] is None else float(row[column]) for row in rows]
     least = min((loss for loss in losses if loss == loss), default=nan)
-    fall = f"{column.replace('_', ' ')} {losses[0]:.4f} to {least:.4f}"
+    fall = f"{column.replace('_', ' ')} {_score(losses[0])} to {_score(least)}"
     return {"trained": words, "loss": f"{curve(losses)}  {fall}".strip()}
+
+
+def _unfinished(record: Mapping[str, Any]) -> bool:
+    """Say whether the last epoch was the best, with no schedule that ends there on purpose."""
+    settings = record.get("settings")
+    schedule = settings.get("schedule") if isinstance(settings, Mapping) else None
+    ran_out = record["stop_reason"] == "epochs" and record["best_epoch"] == record["epochs"]
+    return ran_out and record["epochs"] > 1 and schedule in (None, "constant", "plateau")
 
 
 def score_heads(scores: Scores, rows: str = "test row") -> tuple[str, ...]:

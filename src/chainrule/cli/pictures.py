@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from chainrule.cli.judge import SCORES, Judgement, Scores, fit_linear, guess_of, guessed, scored
 from chainrule.cli.pipeline import Settings, loss_of
 from chainrule.errors import TargetError, UsageError
+from chainrule.frozen import frozen
 from chainrule.images import Images, PixelCode, image_parts, is_image_source, read_images
 from chainrule.maths.loss import Loss
 from chainrule.storage import Model
@@ -31,7 +32,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
+@frozen
 class Pictures:
     """Pictures, split, with all that is known of them before training.
 

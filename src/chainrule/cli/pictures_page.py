@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule._version import __version__
 from chainrule.cli.judge import Judgement, Scores
-from chainrule.cli.outcome import NAMES, score_heads, score_rows, score_text
+from chainrule.cli.outcome import NAMES, SHADES, line_name, score_heads, score_rows, score_text
 from chainrule.cli.words import amount, count, readable
+from chainrule.frozen import frozen
 from chainrule.images import PixelCode
 from chainrule.report import (
     Figure,
@@ -35,7 +35,7 @@ MOST_ERRORS = 40
 MOST_UNITS = 60
 
 
-@dataclass(frozen=True)
+@frozen
 class PictureFindings:
     """What a page tells of a model of pictures.
 
@@ -157,7 +157,7 @@ def _confusions(found: PictureFindings) -> list[Section]:
     text = ""
     if len(labels) <= MOST_CELLS:
         matrix = confusion_chart(judged.confusion(), labels)
-        figures.insert(0, Figure(matrix, "A cell is as dark as its share of its row."))
+        figures.insert(0, Figure(matrix, SHADES))
         text = "Pictures by their class (down) and the class that was said (across)."
     return [Section("Confusions and calibration", text, figures=figures)]
 
@@ -191,7 +191,7 @@ def _learning(found: PictureFindings) -> list[Section]:
     def chart(*names: str) -> Figure:
         known = [name for name in names if name in rows[0]]
         lines = {
-            name.replace("_", " "): [math.nan if row[name] is None else row[name] for row in rows]
+            line_name(name): [math.nan if row[name] is None else row[name] for row in rows]
             for name in known
         }
         return Figure(line_chart(lines, "epoch", best if len(known) > 1 else 0, epochs))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ from chainrule.cli.judge import (
     scored,
 )
 from chainrule.errors import ChainruleError, UsageError
+from chainrule.frozen import frozen
 from chainrule.maths.loss import LOSSES, Loss
 from chainrule.maths.optimizer import OPTIMIZERS, Optimizer
 from chainrule.storage import Model
@@ -56,7 +57,7 @@ DEFAULT_LOSSES: dict[Task, str] = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Settings:
     """What the user chose, checked by the options' own types."""
 
@@ -122,7 +123,7 @@ class Learnable(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@frozen
 class Prepared:
     """A table on its way into a network."""
 
@@ -249,7 +250,7 @@ def network(settings: Settings, outputs: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Dense(outputs))
 
 
-@dataclass(frozen=True)
+@frozen
 class Checkpoints:
     """Where the state of a run is saved, how often, with what beside, and from where it goes on."""
 

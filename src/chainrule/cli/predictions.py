@@ -18,15 +18,16 @@ import io
 import json
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import DataError, UsageError
 from chainrule.tabular import Predictions
+from chainrule.tabular.connection import connected
 from chainrule.tabular.keep import NOTHING, Kept, json_text
-from chainrule.tabular.source import interrupts, literal_path
+from chainrule.tabular.paths import parquet_rows, require_plain
+from chainrule.tabular.source import interrupts
 from chainrule.training.blocks_folder import passing_folder
 
 __all__ = ["FORMATS", "csv_text", "listed", "written"]
@@ -116,8 +117,6 @@ def listed(predictions: Predictions, kept: Kept = NOTHING) -> dict[str, Any]:
 
 
 def _parquet(predictions: Predictions, kept: Kept = NOTHING) -> bytes:
-    import duckdb
-
     columns = _columns(predictions, kept)
     names = [*kept.names, *columns]
     _require_distinct(names)
@@ -125,9 +124,10 @@ def _parquet(predictions: Predictions, kept: Kept = NOTHING) -> bytes:
     with (
         interrupts(),
         passing_folder(tempfile.gettempdir()) as folder,
-        duckdb.connect(":memory:") as connection,
+        connected() as connection,
     ):
-        path = Path(folder, "predictions.parquet")
+        require_plain(folder)
+        path = folder / "predictions.parquet"
         connection.execute("SET threads = 1")  # rows of several tables are joined by their order
         connection.register("predicted", places)
         tables = ["predicted"]
@@ -161,8 +161,8 @@ def _register(connection: Any, kept: Kept) -> None:
     if kept.parquet is not None:
         file, names = kept.parquet
         listed_names = ", ".join(f"{name} AS k{index}" for index, name in enumerate(names))
-        sql = f"CREATE TABLE kept AS SELECT {listed_names} FROM read_parquet($path)"
-        connection.execute(sql, {"path": literal_path(file)})
+        rows = parquet_rows(file)
+        connection.execute(f"CREATE TABLE kept AS SELECT {listed_names} FROM {rows}")
         return
     connection.execute("SET pandas_analyze_sample = 0")  # all cells are text, and never guessed
     texts: dict[str, np.ndarray] = {}

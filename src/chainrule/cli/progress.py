@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -11,11 +12,13 @@ from chainrule.cli.screen import Screen
 from chainrule.cli.words import amount, duration
 from chainrule.training.events import EpochEnded, RunStarted, StepsDone
 
-__all__ = ["CountProgress", "TrainingProgress"]
+__all__ = ["CountProgress", "TrainingProgress", "fitting"]
 
 
 KEPT_LINES = 12
 """Lines about epochs that stay on a terminal after the run."""
+_INDENT = 2
+_BAR = 18
 
 
 class CountProgress:
@@ -46,7 +49,7 @@ def _bar(screen: Screen, label: str) -> Progress | None:
         return None
     return Progress(
         TextColumn(label),
-        BarColumn(bar_width=18, complete_style="cyan", finished_style="green"),
+        BarColumn(bar_width=_BAR, complete_style="cyan", finished_style="green"),
         TextColumn("{task.fields[words]}"),
         console=screen.console,
         transient=True,
@@ -108,28 +111,53 @@ class TrainingProgress:
         self.seen += 1
         self.seconds += row["seconds"]
         left = self.seconds / self.seen * (event.epochs_planned - epoch)
-        words = [f"loss {_fixed(row.get('train_loss'))}"]
-        if "validation_loss" in row:
-            words.append(f"held out {_fixed(row['validation_loss'])}")
-        score = row.get(f"validation_{self.metric}", row.get(f"train_{self.metric}"))
-        if score is not None:
-            words.append(f"{self.metric} {_fixed(score)}")
-        if "learning_rate" in row:
-            words.append(f"rate {row['learning_rate']:.2g}")
-        if left:
-            words.append(f"{duration(left)} left")
+        facts = self._facts(row)
+        time = f"{duration(left)} left" if left else ""
         if self.bar is None:
-            self.screen.line("  ".join([self._count(epoch), *words]), "  best" * event.best)
+            words = (self._count(epoch), *facts.values(), time)
+            self.screen.line("  ".join(filter(None, words)), "  best" * event.best)
             return
-        # On a terminal a line is kept now and then, above the one that is rewritten.
+        # On a terminal a line is kept now and then, above the one that is rewritten. A line that
+        # is wider than the terminal would leave its rest behind: rich counts lines, not rows.
+        label, width = self._count(epoch), self.screen.console.width - _INDENT
+        if "rate" in facts:  # as wide as any, so that all lines keep it, or none
+            facts["rate"] = f"{facts['rate']:<{len('rate 0.00062')}}"
         if epoch * KEPT_LINES // self.epochs > self.kept:
             self.kept = epoch * KEPT_LINES // self.epochs
+            kept = fitting({"epoch": label, **facts, "best": "best"}, width)
             self.screen.line(
-                "  ".join([self._count(epoch), *words]), ("  best" * event.best, "good")
+                kept.removesuffix("best").rstrip(), ("  best", "good") if event.best else ""
             )
-        self.bar.update(
-            self.task, completed=epoch, epoch=self._count(epoch), words="  ".join(words)
-        )
+        words = fitting({**facts, "left": time}, width - len(label) - _BAR - 3)
+        self.bar.update(self.task, completed=epoch, epoch=label, words=words)
+
+    def _facts(self, row: Mapping[str, Any]) -> dict[str, str]:
+        """Return what one epoch gave, in words."""
+        facts = {"loss": f"loss {_fixed(row.get('train_loss'))}"}
+        if "validation_loss" in row:
+            facts["held out"] = f"held out {_fixed(row['validation_loss'])}"
+        score = row.get(f"validation_{self.metric}", row.get(f"train_{self.metric}"))
+        if score is not None:
+            facts["score"] = f"{self.metric} {_fixed(score)}"
+        if "learning_rate" in row:
+            facts["rate"] = f"rate {row['learning_rate']:.2g}"
+        return facts
+
+
+def fitting(facts: Mapping[str, str], width: int) -> str:
+    """Return facts in one line of at most a width, without those that matter least.
+
+    Example
+    -------
+    >>> facts = {"loss": "loss 0.1234", "score": "r2 0.9876", "rate": "rate 0.001"}
+    >>> fitting(facts, 34), fitting(facts, 24)
+    ('loss 0.1234  r2 0.9876  rate 0.001', 'loss 0.1234  r2 0.9876')
+    """
+    kept = {name: words for name, words in facts.items() if words}
+    for name in ("rate", "score", "left", "held out"):
+        if len("  ".join(kept.values())) > width:
+            kept.pop(name, None)
+    return "  ".join(kept.values())
 
 
 def _fixed(value: float | None) -> str:

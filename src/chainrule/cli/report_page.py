@@ -12,7 +12,15 @@ from chainrule.cli.config import toml_text
 from chainrule.cli.findings import Findings
 from chainrule.cli.job import settings_document
 from chainrule.cli.judge import Judgement
-from chainrule.cli.outcome import NAMES, score_heads, score_rows, score_text
+from chainrule.cli.outcome import (
+    NAMES,
+    SHADES,
+    line_name,
+    score_heads,
+    score_rows,
+    score_text,
+    short_name,
+)
 from chainrule.cli.rivals import rivals
 from chainrule.cli.understood import COLUMN_HEADS, COLUMN_RIGHT, column_rows, in_order
 from chainrule.cli.words import amount, count, readable
@@ -72,7 +80,7 @@ def _tiles(found: Findings) -> list[Tile]:
     scores = found.scores
     name, value = next(iter(scores.model.items()))
     rows = count(scores.rows, f"{found.judged_on} row")
-    tiles = [Tile(score_text(name, value), NAMES[name].partition(" (")[0], f"network, {rows}")]
+    tiles = [Tile(score_text(name, value), short_name(name), f"network, {rows}")]
     if scores.linear is not None:
         tiles.append(
             Tile(score_text(name, scores.linear[name]), "linear model", scores.linear_name)
@@ -89,6 +97,7 @@ def _scores(found: Findings) -> list[Section]:
     heads = score_heads(found.scores, f"{found.judged_on} row")
     rows = score_rows(found.scores, found.encoder.target.name)
     notes = [f"{text[:1].upper()}{text[1:]}." for text in rivals(found.scores)]
+    notes += [] if found.judged_on == "test" else [f"{note}." for note in found.notes]
     right = tuple(range(1, len(heads)))
     return [Section("Scores", text, notes, heads=heads, rows=rows, right=right)]
 
@@ -103,7 +112,7 @@ def _predictions(found: Findings) -> list[Section]:
     text = f"The {found.judged_on} rows by true class (down) and predicted class (across)."
     calibration = _calibration(judged, labels)
     if len(labels) <= MOST_CELLS:
-        caption = "A cell is as dark as its share of its row."
+        caption = SHADES
         matrix = Figure(confusion_chart(judged.confusion(), labels), caption)
         return [Section("Predictions and calibration", text, figures=[matrix, calibration])]
     heads, rows = ("class", "predicted", "rows"), _confusions(judged.confusion(), labels)
@@ -185,7 +194,7 @@ def _learning(found: Findings) -> list[Section]:
     def lines(*names: str) -> dict[str, list[float]]:
         known = [name for name in names if name in rows[0]]
         return {
-            name.replace("_", " "): [math.nan if row[name] is None else row[name] for row in rows]
+            line_name(name): [math.nan if row[name] is None else row[name] for row in rows]
             for name in known
         }
 
@@ -214,7 +223,8 @@ def _columns(found: Findings) -> Section:
     text = (
         f"The first {len(table) - 1:,} and the target; {more:,} more are left out." if more else ""
     )
-    notes = [f"{note}." for note in found.notes]
+    # What is odd about rows that a model was not trained on stands beside its scores.
+    notes = [f"{note}." for note in found.notes if found.judged_on == "test" or not found.scores]
     heads = (*COLUMN_HEADS, "")
     return Section("Columns", text, notes, heads=heads, rows=table, right=COLUMN_RIGHT)
 

@@ -46,9 +46,18 @@ def _job(checkpoint: Path, changes: dict[str, Any]) -> Job:
     from chainrule.cli import train
     from chainrule.cli.config import parsed
     from chainrule.cli.job import job_of
+    from chainrule.errors import FileFormatError
     from chainrule.training.checkpoint import read_checkpoint
 
-    note = read_checkpoint(checkpoint).note
+    try:
+        note = read_checkpoint(checkpoint).note
+    except FileFormatError as error:
+        if "chainrule-model" in error.got:
+            error.do = (
+                "a model is finished; its checkpoint is there while the run is interrupted, or "
+                "with train --checkpoint"
+            )
+        raise
     options = dict(_options(note, checkpoint))
     if changes["out"] is not None:  # the pages belong beside it
         options = {name: value for name, value in options.items() if name not in ("card", "report")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chainrule.cli.judge import Scores
-from chainrule.cli.outcome import NAMES
+from chainrule.cli.outcome import short_name
 from chainrule.maths.metric import METRICS
 
 __all__ = ["rivals"]
@@ -19,7 +19,7 @@ def rivals(scores: Scores) -> list[str]:
     ['by R², ridge is better: prefer it, it is simpler']
     """
     metric, value = next(iter(scores.model.items()))
-    name = NAMES.get(metric, metric).partition(" (")[0]
+    name = short_name(metric)
     sign = 1 if METRICS[metric].greater_is_better else -1
     found: list[str] = []
     if scores.linear is not None and (how := _beside(sign * scores.linear[metric], sign * value)):

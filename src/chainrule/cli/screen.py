@@ -92,7 +92,8 @@ class Screen:
             sys.stdout.write(text)
         else:
             sys.stdout.flush()
-            buffer.write(text.encode())
+            # A name that is not UTF-8 becomes the escape by which JSON spells it.
+            buffer.write(text.encode(errors="backslashreplace"))
             buffer.flush()
 
     def line(self, *parts: str | tuple[str, str]) -> None:
@@ -125,9 +126,16 @@ class Screen:
         """Print something that went well."""
         self._hanging(("done", "good"), text)
 
-    def _hanging(self, label: tuple[str, str], text: str) -> None:
+    def numbered(self, number: int, title: str, detail: str = "") -> None:
+        """Print the head of one of several findings."""
+        head = self._folded(readable(f"{title}  {detail}".rstrip()), len(f"{number}."))
+        head.stylize("title", 0, len(title))
+        self._hanging((f"{number}.", ""), head)
+
+    def _hanging(self, label: tuple[str, str], text: str | Text) -> None:
         grid = Table.grid(padding=(0, 2))
-        grid.add_row(Text(*label), self._folded(readable(text), len(label[0])))
+        shown = self._folded(readable(text), len(label[0])) if isinstance(text, str) else text
+        grid.add_row(Text(*label), shown)
         self._indented(grid)
 
     def _folded(self, text: str, label: int) -> Text:

@@ -92,6 +92,8 @@ def command(ctx: click.Context, out: Path, force: bool, as_json: bool, **params:
         )
     search = {name: params.pop(name) for name in ("method", "runs", "eta", "first_epochs")}
     task = sweeping.task_of({**params, "more": more}, axes, search)
+    if force:  # what is there goes only for a sweep that can be made
+        task.campaign.check()
     places.prepare(force)
     sweep = sweeping.run_task(task, places, screen, params["workers"])
     again, interrupted = command_again(ctx), sweep.stop_reason == "interrupted"
@@ -127,9 +129,11 @@ def _others(words: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
         name, equals, text = word.partition("=")
         name = name.strip().replace("-", "_")
         option = f"--{name.replace('_', '-')}"
-        if not equals or name in VALUES:
+        twice = name in fixed or name in axes
+        if not equals or not name or name in VALUES or twice:
+            wrong = f"{name} is set twice" if twice else "this sets nothing"
             raise UsageError(
-                f"use the option {option}" if name in VALUES else "this sets nothing",
+                f"use the option {option}" if name in VALUES else wrong,
                 where="--set",
                 expected="NAME=VALUES, such as optimizer.beta1=0.8,0.9",
                 got=word,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from chainrule.cli.pipeline import Settings, batch_of, loss_of, network
 from chainrule.errors import UsageError
 from chainrule.experiments.material import Material, Part, SplitPlan
 from chainrule.experiments.splits import Scheme, fold_rows
+from chainrule.frozen import frozen
 from chainrule.maths.loss import LOSSES, Loss
 from chainrule.tabular import Encoder, Table, split_rows
 from chainrule.tabular.table import require_ignored
@@ -22,7 +23,7 @@ from chainrule.tabular.target import TargetCode, Task, drop_missing_target, requ
 __all__ = ["SweepData", "fixed_arguments", "pairs_of", "sweep_data"]
 
 
-@dataclass(frozen=True)
+@frozen
 class SweepData:
     """The encoded splits of a table, and what was understood of it.
 
@@ -39,6 +40,8 @@ class SweepData:
         Rows of a batch where nothing is said.
     noun : str
         What one row is.
+    shape : tuple of int, optional
+        Of a picture.
     """
 
     material: Material
@@ -50,6 +53,7 @@ class SweepData:
     loss: str
     batch: int
     noun: str = "row"
+    shape: tuple[int, ...] | None = None
 
     @property
     def metric(self) -> str:
@@ -192,7 +196,12 @@ def fixed_arguments(values: Mapping[str, Any], data: SweepData, record: bool) ->
     data : SweepData
     record : bool
     """
-    stated = {name: value for name, value in values.items() if value is not None}
+    unsaid = {"augment": ()}  # as if the option were not there
+    stated = {
+        name: value
+        for name, value in values.items()
+        if value is not None and value != unsaid.get(name)
+    }
     return {
         "loss": data.loss,
         "batch_size": data.batch,

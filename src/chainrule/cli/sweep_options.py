@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
-from chainrule.cli.augment import Size, size_option
+from chainrule.cli.augment import Augments, Size, size_option
 from chainrule.cli.options import (
     PATH,
     Columns,
@@ -24,6 +23,7 @@ from chainrule.cli.options import (
 )
 from chainrule.cli.options import debug_option as debug_option
 from chainrule.cli.options import json_option as json_option
+from chainrule.frozen import frozen
 
 __all__ = [
     "SECTIONS",
@@ -42,6 +42,8 @@ __all__ = [
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 if TYPE_CHECKING:
+    from chainrule.errors import ChainruleError
+
     _Type = click.ParamType[Any]
 else:  # older versions of click know no type arguments
     _Type = click.ParamType
@@ -63,6 +65,10 @@ VALUES: Mapping[str, tuple[Any, str, str | None, str]] = {
     "activation": (Member("activation"), "NAMES", "relu", "Of the hidden layers."),
     "hidden": (Widths(), "WIDTHS", "64,32", "Hidden layers; several networks: 64,32/128/none."),
     "dropout": (SHARE, "SHARES", "0.0", "Of the hidden units, dropped in training."),
+    "augment": (
+        *(Augments(), "LISTS", "none"),
+        "Changes of the training rows in each epoch; several: none/noise/shift=2,rotation.",
+    ),
     "dtype": (click.Choice(["float32", "float64"]), "NAMES", "float32", "Precision."),
 }
 """The options that an axis can be made of: type of one value, metavar, default, help."""
@@ -81,7 +87,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Values:
     """What an option says: its words, and the values that they mean."""
 
@@ -107,14 +113,14 @@ class Words(_Type):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, Values):
             return value
-        from chainrule.experiments.axes import Span, read_axis
+        from chainrule.experiments.axes import Span, axis_of, read_axis
 
         def read(word: str) -> Any:
             return self.one.convert(word, param, ctx)
 
         words, place = str(value), f"--{self.key.replace('_', '-')}"
-        if isinstance(self.one, Widths):
-            return Values(words, tuple(read(word) for word in words.split("/")))
+        if isinstance(self.one, (Widths, Augments)):  # one value has commas of its own
+            return Values(words, axis_of(place, tuple(read(word) for word in words.split("/"))))
         values = read_axis(place, words, read)
         if isinstance(values, Span):
             for end in (values.low, values.high):
@@ -215,18 +221,18 @@ def read_setting(words: str, ctx: click.Context | None = None) -> tuple[str | No
 
     name, _, rest = words.partition(":") if ":" in words.partition("=")[0] else ("", "", words)
     values: dict[str, Any] = {}
-    for word in shlex.split(rest):
+    for word in _parts(words, rest):
         key, equals, text = word.partition("=")
         key = key.lstrip("-").replace("-", "_")
         if not equals or not key or key in values:
-            raise UsageError(
-                "this setting is not understood",
-                where="--setting",
-                expected="such as 'deep: hidden=64,64 learning-rate=0.01'",
-                got=words,
-            )
+            raise _no_setting(words)
         if key in VALUES:
-            values[key] = VALUES[key][0].convert(text, None, ctx)
+            try:
+                values[key] = VALUES[key][0].convert(text, None, ctx)
+            except click.UsageError as error:
+                raise UsageError(
+                    f"{key.replace('_', '-')}: {error.message}", where="--setting", got=words
+                ) from None
         else:
             found = read_axis(key, text)
             value, *others = (None, None) if isinstance(found, Span) else found
@@ -236,16 +242,43 @@ def read_setting(words: str, ctx: click.Context | None = None) -> tuple[str | No
     return name.strip() or None, values
 
 
-def command_again(ctx: click.Context) -> str:
-    """Return the command line of a call, from what its options were given."""
-    words: list[str] = ["chainrule", str(ctx.info_name)]
+def _parts(words: str, rest: str) -> list[str]:
+    try:
+        return shlex.split(rest)
+    except ValueError:  # a quotation that has no end
+        raise _no_setting(words) from None
+
+
+def _no_setting(words: str) -> ChainruleError:
+    from chainrule.errors import UsageError
+
+    return UsageError(
+        "this setting is not understood",
+        where="--setting",
+        expected="such as 'deep: hidden=64,64 learning-rate=0.01'",
+        got=words,
+    )
+
+
+def command_again(ctx: click.Context, verb: str = "", without: Sequence[str] = ("force",)) -> str:
+    """Return the command line of a call, or of another verb, from what its options were given.
+
+    Parameters
+    ----------
+    ctx : click.Context
+    verb : str
+        That of the call, if it is empty.
+    without : sequence of str
+        Options that are left out: going on is not beginning anew.
+    """
+    words: list[str] = ["chainrule", verb or str(ctx.info_name)]
     for param in ctx.command.params:
         if ctx.get_parameter_source(str(param.name)) != ParameterSource.COMMANDLINE:
             continue
         value = ctx.params.get(str(param.name))
         if isinstance(param, click.Argument):
             words.insert(2, str(value))
-        elif param.name != "force":  # going on is not beginning anew
+        elif param.name not in without:
             words += _option(param, value)
     return shlex.join(words)
 
@@ -254,7 +287,7 @@ def _option(param: click.Parameter, value: Any) -> list[str]:
     name = max(param.opts, key=len)
     if isinstance(param, click.Option) and param.is_flag:
         return [name] if value else []
-    if isinstance(param.type, Columns):
+    if isinstance(param.type, (Columns, Widths, Augments)):
         return [name, listed(value) or "none"]
     if isinstance(param.type, Size):
         return [name, "x".join(map(str, value))]

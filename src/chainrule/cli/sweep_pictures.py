@@ -65,6 +65,7 @@ def sweep_pictures(
         chosen[0].name,
         batch_of(len(pairs[0][0]), settings),
         "picture",
+        pictures.shape,
     )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chainrule.cli.augment import augmentations_of
 from chainrule.cli.job import STANDARD_INPUT, require_fitting
 from chainrule.cli.pipeline import Settings
 from chainrule.cli.screen import Screen
@@ -24,6 +24,7 @@ from chainrule.experiments.search import Search
 from chainrule.experiments.splits import Scheme
 from chainrule.experiments.table import TableRow
 from chainrule.files import atomic_write, require_writable
+from chainrule.frozen import frozen
 from chainrule.maths.metric import METRICS
 from chainrule.tabular import read_table
 
@@ -44,7 +45,7 @@ LEDGER, TABLE, PAGE = "runs.jsonl", "table.csv", "report.html"
 _MOST_ROWS = 20
 
 
-@dataclass(frozen=True)
+@frozen
 class Places:
     """The folder of a sweep, and its files."""
 
@@ -86,7 +87,7 @@ class Places:
         return [self.ledger, *written]
 
 
-@dataclass(frozen=True)
+@frozen
 class Task:
     """One call of `sweep` or `compare`, read and checked as far as the table goes."""
 
@@ -140,22 +141,24 @@ def task_of(
     types = [*axes.get("dtype", ()), *(setting.get("dtype") for setting in named)]
     options = _settings(params, "float64" if "float64" in types else "float32")
     data = _data(params["data"], options, scheme, list(dict.fromkeys(losses)), pictures)
-    arguments = {**fixed_arguments(fixed, data, params["record"]), **params.get("more", {})}
+    axes = {name: _tried(name, values, data) for name, values in axes.items()}
+    stated = {**fixed_arguments(fixed, data, params["record"]), **params.get("more", {})}
+    arguments = {name: value for name, value in stated.items() if name not in axes}
     epochs = int(fixed.get("epochs") or 1)  # halving has no axis of epochs
     campaign = Campaign(
         data.network,
         data.material,
         scheme,
-        _patient(arguments),
+        _meant(arguments, data),
         Search(
-            {name: _patience(name, values) for name, values in axes.items()},
+            axes,
             params["seed"],
             epochs=epochs,
             **{key: value for key, value in search.items() if key != "method"},
         ),
         method=search.get("method", "grid"),
         score=params["score"] or data.metric,
-        settings=None if settings is None else [_patient(setting) for setting in settings],
+        settings=None if settings is None else [_meant(setting, data) for setting in settings],
     )
     score = campaign.score
     better = score != "loss" and METRICS[score].greater_is_better
@@ -188,18 +191,23 @@ def _one(values: Values | None) -> Any:
     return None if values is None else values.values[0]
 
 
-def _patient(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return arguments with a patience of 0 as the library says it: none."""
-    return {
-        name: None if name == "patience" and not value else value
-        for name, value in arguments.items()
-    }
+def _meant(arguments: Mapping[str, Any], data: SweepData) -> dict[str, Any]:
+    """Return arguments as the library says them: no patience is None, words are augmentations."""
+    found: dict[str, Any] = {}
+    for name, value in arguments.items():
+        if name == "patience":
+            found[name] = value or None
+        elif name == "augment":
+            found[name] = augmentations_of(value, data.shape)
+        else:
+            found[name] = value
+    return found
 
 
-def _patience(name: str, values: Any) -> Any:
-    if name != "patience" or isinstance(values, Span):
+def _tried(name: str, values: Any, data: SweepData) -> Any:
+    if isinstance(values, Span):
         return values
-    return tuple(value or None for value in values)
+    return tuple(_meant({name: value}, data)[name] for value in values)
 
 
 def run_task(task: Task, places: Places, screen: Screen, workers: int | None) -> Sweep:

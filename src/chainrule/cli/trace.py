@@ -68,16 +68,32 @@ def _files(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("model", type=PATH, required=False)
 @click.argument("table", metavar="[DATA]", type=PATH, required=False)
 @click.option("--data", type=PATH, metavar="FILE", help="The same as DATA.")
-@click.option("--rows", default="0:4", show_default=True, help="Rows of DATA: 0:4, or 0,3,7.")
+@click.option(
+    "--rows", metavar="ROWS", default="0:4", show_default=True, help="Rows of DATA: 0:4, or 0,3,7."
+)
 @click.option("--example", type=_Examples(), help="A worked example instead of a model.")
 @click.option("--random", "count", type=click.IntRange(1), metavar="N", help="N random networks.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of masks and networks.")
+@click.option(
+    "--seed",
+    type=int,
+    metavar="NUMBER",
+    default=0,
+    show_default=True,
+    help="Of masks and networks.",
+)
 @click.option("--check", is_flag=True, help="Run every formula on its parents' numbers.")
 @click.option("--explain", "path", metavar="PATH", help="One number: dense_1.dW[0,1].")
 @click.option("--columns", is_flag=True, help="Samples as columns: Z = W X + b.")
 @click.option("--sum", "summed", is_flag=True, help="The sum over the rows, not the mean.")
 @click.option("--only", multiple=True, metavar="NAMES", help="Tensors to show: '*.dW', backward.")
-@click.option("--digits", type=click.IntRange(1, 17), default=6, show_default=True)
+@click.option(
+    "--digits",
+    type=click.IntRange(1, 17),
+    metavar="COUNT",
+    default=6,
+    show_default=True,
+    help="Significant digits of the numbers.",
+)
 @_files
 @dialect_options
 @force_option

@@ -13,6 +13,7 @@ from chainrule.api import Run
 from chainrule.cli.diagnosis import explain, fit_watched, names_of
 from chainrule.cli.findings import findings_of_run
 from chainrule.cli.job import Job
+from chainrule.cli.judge import Scores
 from chainrule.cli.model_card import model_card
 from chainrule.cli.outcome import Outcome, ended, score_heads, score_rows, summary
 from chainrule.cli.pipeline import (
@@ -88,15 +89,7 @@ def _run_table(job: Job, screen: Screen, as_json: bool) -> None:
     screen.facts(ended(outcome, screen.curve))
     screen.gap()
     if outcome.scores is not None:
-        heads = score_heads(outcome.scores)
-        rows = score_rows(outcome.scores, job.settings.target)
-        screen.table(heads, rows, range(1, len(heads)), strong=1)
-        screen.gap()
-        said = [outcome.scores.linear_note, *rivals(outcome.scores)]
-        for text in filter(None, said):
-            screen.note(text)
-        if any(said):
-            screen.gap()
+        _show_scores(screen, outcome.scores, job.settings.target)
     written = _write(job, outcome, pages=not interrupted)
     screen.table(("written", "size", ""), [file_line(*entry) for entry in written], right=(1,))
     screen.gap()
@@ -109,8 +102,23 @@ def _run_table(job: Job, screen: Screen, as_json: bool) -> None:
         raise KeyboardInterrupt
     if not job.outputs.keep:
         job.outputs.checkpoint.unlink(missing_ok=True)
-    if not as_json:
-        tell_next(screen, job)
+    if as_json:
+        return
+    if outcome.scores is not None and rivals(outcome.scores) and str(job.data) != "-":
+        words = ["chainrule", "doctor", str(job.outputs.model), str(job.data)]
+        screen.command("why", shlex.join(words))
+    tell_next(screen, job)
+
+
+def _show_scores(screen: Screen, scores: Scores, target: str) -> None:
+    heads = score_heads(scores)
+    screen.table(heads, score_rows(scores, target), range(1, len(heads)), strong=1)
+    screen.gap()
+    said = [text for text in (scores.linear_note, *rivals(scores)) if text]
+    for text in said:
+        screen.note(text)
+    if said:
+        screen.gap()
 
 
 def trained(job: Job, prepared: Learnable, screen: Screen) -> Run:

@@ -30,7 +30,8 @@ COLUMN_HEADS = ("column", "kind", "missing", "values", "features")
 COLUMN_RIGHT = (2, 4)
 MOST_COLUMNS = 24
 MOST_CLASSES = 6
-LONGEST_LEVEL = 14
+LONGEST_LEVEL, SHORTER_LEVEL = 14, 8
+"""Letters of a level's name, and where the table is wider than the terminal."""
 _FEW = 64
 """So many values of its own are no sign of an identifier."""
 
@@ -38,6 +39,8 @@ _FEW = 64
 def show_understood(screen: Screen, prepared: Prepared, settings: Settings) -> None:
     """Print the columns, the notes, the task, and what will be trained."""
     rows = column_rows(prepared.table, prepared.encoder)
+    if _width(rows) > screen.console.width:
+        rows = column_rows(prepared.table, prepared.encoder, SHORTER_LEVEL)
     # The target is the last row, so it is always among those that are shown.
     screen.table(COLUMN_HEADS, [*rows[:-1][: MOST_COLUMNS - 1], rows[-1]], COLUMN_RIGHT)
     if len(rows) > MOST_COLUMNS:
@@ -56,15 +59,26 @@ def in_order(table: Table, encoder: Encoder) -> list[Column]:
     return others + ([table.column(name)] if name in table else [])
 
 
-def column_rows(table: Table, encoder: Encoder) -> list[tuple[str, ...]]:
-    """Return name, kind, missing cells, values and features of each column, the target last."""
+def _width(rows: Sequence[Sequence[str]]) -> int:
+    """Return how wide a terminal has to be for these rows in lines of their own."""
+    widest = [max(map(len, cells)) for cells in zip(COLUMN_HEADS, *rows, strict=True)]
+    return sum(widest) + 3 * (len(widest) - 1) + 2
+
+
+def column_rows(
+    table: Table, encoder: Encoder, longest: int = LONGEST_LEVEL
+) -> list[tuple[str, ...]]:
+    """Return name, kind, missing cells, values and features of each column, the target last.
+
+    Longer names of levels are cut to the stated length.
+    """
     features = _features(encoder)
     return [
         (
             column.name,
             column.kind,
             _missing(column),
-            _values(column),
+            _values(column, longest),
             features.get(column.name, "not used"),
         )
         for column in in_order(table, encoder)
@@ -74,7 +88,9 @@ def column_rows(table: Table, encoder: Encoder) -> list[tuple[str, ...]]:
 def _missing(column: Column) -> str:
     missing = int(column.missing().sum())
     share = 100 * missing / len(column.values)
-    return f"{missing:,} ({share:.{0 if share >= 1 else 1}f} %)" if missing else ""
+    if not missing:
+        return ""
+    return f"{missing:,} ({f'{share:.{0 if share >= 1 else 1}f}' if share >= 0.05 else '<0.1'} %)"
 
 
 def _features(encoder: Encoder) -> dict[str, str]:
@@ -82,30 +98,27 @@ def _features(encoder: Encoder) -> dict[str, str]:
     return {**widths, encoder.target.name: "target"}
 
 
-def _values(column: Column) -> str:
+def _values(column: Column, longest: int) -> str:
     known = column.values[~column.missing()]
     if not len(known):
         return ""
     if column.kind == "text":
         levels = Counter(known.tolist())
         level, rows = levels.most_common(1)[0]
-        most = f"{_cut(level)} in {100 * rows / len(known):.0f} %"
+        most = f"{_cut(level, longest)} in {100 * rows / len(known):.0f} %"
         return count(len(levels), "level") + (f", {most}" if rows > 1 else "")
     if column.kind == "boolean":
         return f"true in {amount(100 * float(known.mean()), 3)} %"
     low, high = float(known.min()), float(known.max())
     if column.kind == "date":
         return f"{_date(low)} to {_date(high)}"
-    return f"{_number(low)} to {_number(high)}"
+    ends = f"{amount(low, 6)} to {amount(high, 6)}"
+    # 1950 may be a year
+    return ends if max(abs(low), abs(high)) >= 10_000 else ends.replace(",", "")
 
 
-def _number(value: float) -> str:
-    text = amount(value, 6)
-    return text if abs(value) >= 10_000 else text.replace(",", "")  # 1950 may be a year
-
-
-def _cut(level: str) -> str:
-    return level if len(level) <= LONGEST_LEVEL else level[: LONGEST_LEVEL - 1] + "…"
+def _cut(level: str, longest: int) -> str:
+    return level if len(level) <= longest else level[: longest - 1] + "…"
 
 
 def _date(days: float) -> str:

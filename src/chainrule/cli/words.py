@@ -6,7 +6,7 @@ import math
 import re
 import unicodedata
 
-__all__ = ["amount", "bytes_text", "count", "duration", "folded", "readable"]
+__all__ = ["amount", "bytes_text", "count", "duration", "folded", "plainly", "readable"]
 
 
 def readable(text: str, *, lines: bool = False) -> str:
@@ -27,6 +27,27 @@ def readable(text: str, *, lines: bool = False) -> str:
         else "\ufffd"
         for sign in text
     )
+
+
+_KINDS = {"integer": "whole number", "float": "number", "boolean": "true or false"}
+"""What click calls kinds of values, and what people do."""
+
+
+def plainly(message: str) -> str:
+    r"""Return a message of click's as this command line puts it: one line, no names of types.
+
+    Example
+    -------
+    >>> plainly("Invalid value for '--epochs': 'ten' is not a valid integer range.")
+    "invalid value for '--epochs': 'ten' is not a whole number"
+    >>> plainly("Missing argument 'NAME'. Choose from:\n\tmnist")
+    "missing argument 'NAME'. Choose from: mnist"
+    """
+    line = " ".join(message.split()).rstrip(".")
+    for kind, words in _KINDS.items():
+        article = "" if kind == "boolean" else "a "
+        line = re.sub(rf"is not a valid {kind}(?: range)?\b", f"is not {article}{words}", line)
+    return line[:1].lower() + line[1:]
 
 
 def folded(text: str, width: int) -> str:

@@ -20,13 +20,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import lru_cache
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from chainrule._version import __version__
+from chainrule.checks import Integer, shown
 from chainrule.engine.compile import calls_back, program_of, reason_against
+from chainrule.engine.cores import at_most, default_threads
 from chainrule.engine.native_call import Call, require_vector
 from chainrule.engine.native_predict import Predictor
 from chainrule.engine.protocol import Buffers, Clock, EpochResult, Evaluation, Pulse, Rows
@@ -58,7 +61,12 @@ def load_binary() -> tuple[ModuleType | None, str]:
     try:
         from chainrule.engine import _engine
     except ImportError as error:
-        return None, f"the compiled engine is not installed ({error})"
+        if find_spec("chainrule.engine._engine") is None:
+            return None, (
+                "the compiled engine is not installed: it was not built for this Python, "
+                "which takes a C++20 compiler"
+            )
+        return None, f"the compiled engine cannot be loaded ({error})"
     if __version__ != _engine.VERSION:
         return None, (
             f"the compiled engine is of version {_engine.VERSION}, the package of {__version__}; "
@@ -97,20 +105,6 @@ def _required() -> ModuleType:
             do="reinstall chainrule where a C++20 compiler is at hand, or use the reference engine",
         )
     return binary
-
-
-def default_threads() -> int:
-    """Return the number of threads: CHAINRULE_THREADS, or the cores this process may use."""
-    stated = os.environ.get("CHAINRULE_THREADS", "")
-    if stated:
-        if not stated.isdecimal() or int(stated) < 1:
-            raise InvalidParameterError(
-                "CHAINRULE_THREADS is no number of threads", expected="1 or more", got=repr(stated)
-            )
-        return int(stated)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @lru_cache(maxsize=1)
@@ -174,14 +168,14 @@ class NativeEngine(ReferenceEngine):
     dtype : str
         `"float32"` or `"float64"`.
     threads : int, optional
-        By default all cores for steps that are large enough, else one.
+        The most there may be. By default all cores for steps that are large enough, else one.
 
     Raises
     ------
     MissingExtraError
         There is no compiled engine.
     InvalidParameterError
-        The plan has a part without a compiled form.
+        The plan has a part without a compiled form, or `threads` is no such number.
 
     Example
     -------
@@ -202,7 +196,7 @@ class NativeEngine(ReferenceEngine):
             raise InvalidParameterError("the compiled engine cannot run this plan", got=reason)
         self._called_back = self.runs_numpy = calls_back(plan, _known())
         self._set = instruction_set()
-        self._threads = threads
+        self._threads = None if threads is None else _checked(threads)
         self._idle: list[tuple[int, Any]] = []
         self._sample_shape = plan.sample_shape
         cost = plan_cost(plan, rows=1)
@@ -385,6 +379,15 @@ class NativeEngine(ReferenceEngine):
                 bad = middle
         self._rerun(engine, buffers, call, good)
         return good
+
+
+def _checked(threads: int) -> int:
+    rule = Integer(low=1)
+    if not rule.accepts(threads):
+        raise InvalidParameterError(
+            "threads is not allowed", expected=f"None or {rule.describe()}", got=shown(threads)
+        )
+    return at_most(int(threads))
 
 
 def _remade(plan: Plan, dtype: str, threads: int | None) -> ReferenceEngine:

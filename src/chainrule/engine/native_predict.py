@@ -90,7 +90,7 @@ class Predictor:
         self._width = plan.raw_width
         self._sizes = plan.parameters.size, plan.running.size
         self._few = int(_FLOPS_OF_FEW / flops)
-        self._part = max(int(_FLOPS_OF_PART / flops), 256 * threads(2**62))
+        self._part = max(int(_FLOPS_OF_PART / flops), 64 * threads(2**62))
         self._lock = threading.Lock()
         self._holder: Holder | None = None
         _ALL.add(self)

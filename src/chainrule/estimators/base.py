@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 from chainrule.engine.protocol import Buffers
 from chainrule.estimators import parameters
 from chainrule.estimators.engines import engine_of
+from chainrule.estimators.faults import unchanged_if_it_fails
 from chainrule.estimators.fitting import Fit, flat_weights
 from chainrule.estimators.intake import Validation, checked_inputs
 from chainrule.estimators.judge import raw_outputs
@@ -38,6 +39,7 @@ from chainrule.nn.layer import Layer
 from chainrule.plan.plan import Plan
 from chainrule.storage.model import Model
 from chainrule.tabular.encoder import Encoder
+from chainrule.training.arguments import short_of_memory
 from chainrule.training.events import Listener
 
 __all__ = ["BasePerceptron"]
@@ -157,6 +159,9 @@ class BasePerceptron(BaseEstimator):
             setattr(self, name, parameters.with_fields(name, getattr(self, name), changes))
         return self
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_plan")
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
@@ -165,7 +170,11 @@ class BasePerceptron(BaseEstimator):
     def _fit(
         self, X: Any, y: Any, sample_weight: Any, validation: Validation | None, incremental: bool
     ) -> None:
-        Fit(self, incremental).run(X, y, sample_weight, validation)
+        with unchanged_if_it_fails(self):
+            try:
+                Fit(self, incremental).run(X, y, sample_weight, validation)
+            except MemoryError as error:
+                raise short_of_memory(error) from error
 
     def _raw(self, X: Any) -> np.ndarray:
         """Return the raw outputs of the network, `(N, raw_width)`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from chainrule.engine.protocol import Buffers
 from chainrule.estimators.loop import Loop
 from chainrule.estimators.progress import OptimizerState, Progress
 from chainrule.files import atomic_write
+from chainrule.frozen import frozen
 from chainrule.training.document import cell, seal
 
 __all__ = ["FORMAT", "KEY", "SEAL", "VERSION", "Saver"]
@@ -69,7 +70,7 @@ class Saver:
         self.overwrite = True
 
 
-@dataclass(frozen=True)
+@frozen
 class _Moment:
     """All that a fit goes on from."""
 

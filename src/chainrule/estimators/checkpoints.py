@@ -17,7 +17,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,6 +31,7 @@ from chainrule.estimators.loop import Loop
 from chainrule.estimators.progress import OptimizerState, Progress
 from chainrule.estimators.rows import Source
 from chainrule.files import readable_file, require_writable
+from chainrule.frozen import frozen
 from chainrule.registry import Record
 from chainrule.training.augmentation import choose_augmentations
 from chainrule.training.document import number, seal
@@ -118,7 +118,7 @@ def _numbers(cells: list[float | str] | None) -> list[float] | None:
     return None if cells is None else [number(one) for one in cells]
 
 
-@dataclass(frozen=True)
+@frozen
 class Saved:
     """A checkpoint that was read; `restore` makes a fit go on from it.
 

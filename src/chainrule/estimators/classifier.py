@@ -13,6 +13,7 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.metaestimators import available_if
 
 from chainrule.estimators.base import BasePerceptron
+from chainrule.estimators.faults import as_data_errors, unchanged_if_it_fails
 from chainrule.estimators.intake import Validation, strata_of
 from chainrule.estimators.judge import accuracy
 from chainrule.estimators.labels import first_classes, one_hot, reading
@@ -295,10 +296,12 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         -------
         self
         """
-        first = first_classes(classes, y, getattr(self, "classes_", None))
-        if first is not None:
-            self._label_binarizer, self.classes_ = first, first.classes_
-        self._fit(X, y, sample_weight, None, incremental=True)
+        with unchanged_if_it_fails(self):
+            with as_data_errors():
+                first = first_classes(classes, y, getattr(self, "classes_", None))
+            if first is not None:
+                self._label_binarizer, self.classes_ = first, first.classes_
+            self._fit(X, y, sample_weight, None, incremental=True)
         return self
 
     def decision_function(self, X: Any) -> np.ndarray:

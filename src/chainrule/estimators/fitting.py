@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
 
+from chainrule.checks import shown
 from chainrule.engine.protocol import Buffers
 from chainrule.engine.reference import ReferenceEngine
 from chainrule.errors import InvalidParameterError, UsageError
@@ -18,10 +19,11 @@ from chainrule.estimators import network, parameters
 from chainrule.estimators.checkpoint_writer import Saver
 from chainrule.estimators.checkpoints import Saved, identity, place_of, require_savable
 from chainrule.estimators.engines import engine_of
+from chainrule.estimators.faults import as_data_errors, as_parameter_errors
 from chainrule.estimators.intake import Intake, Validation, checked_pair, split_rows, weights_of
 from chainrule.estimators.judge import Judge, Judged
 from chainrule.estimators.loop import Loop, NonFiniteError, Settings
-from chainrule.estimators.losses import constant_term, output_name
+from chainrule.estimators.losses import constant_terms, output_name, outputs_in_loss
 from chainrule.estimators.method import (
     choose_optimizer,
     choose_penalties,
@@ -79,6 +81,18 @@ def publish(estimator: Any, plan: Plan, state: OptimizerState) -> None:
     estimator.n_layers_ = len(sizes) + 2
 
 
+def _as_number(score: Any) -> float:
+    try:
+        return float(score)
+    except Exception:  # noqa: BLE001 - whatever a scorer of the user's gives back
+        raise InvalidParameterError(
+            "the scorer gives back what is no number",
+            where="scoring",
+            expected="a number that shall rise",
+            got=shown(score),
+        ) from None
+
+
 class Fit:
     """What one call does with an estimator.
 
@@ -112,7 +126,8 @@ class Fit:
         """Train the estimator."""
         estimator, numeric = self.estimator, not self.estimator.has_classes
         X, y = checked_pair(estimator, X, y, numeric, reset=self.first)
-        loss, Y = estimator._read_targets(y, self.first, self.incremental)  # noqa: SLF001
+        with as_data_errors():
+            loss, Y = estimator._read_targets(y, self.first, self.incremental)  # noqa: SLF001
         if self.first or not hasattr(estimator, "_random_state"):
             estimator._random_state = check_random_state(estimator.random_state)  # noqa: SLF001
         self.previous = None if self.first else getattr(estimator, "_optimizer", None)
@@ -225,7 +240,8 @@ class Fit:
         estimator = self.estimator
         numeric = not estimator.has_classes
         X, y = checked_pair(estimator, validation.X, validation.y, numeric, reset=False)
-        Y = estimator._encode_more(y, self.plan.loss)  # noqa: SLF001 - the estimator's own
+        with as_data_errors():
+            Y = estimator._encode_more(y, self.plan.loss)  # noqa: SLF001 - the estimator's own
         weights = weights_of(validation.weights, X.shape[0], Y)
         if weights is not None and not weights.all():
             X, y, Y, weights = X[weights > 0], y[weights > 0], Y[weights > 0], weights[weights > 0]
@@ -249,13 +265,14 @@ class Fit:
         proxy = copy.copy(self.estimator)
         proxy.__dict__.pop("feature_names_in_", None)  # the rows are an array by now
         proxy.encoder_, proxy.n_features_in_ = None, held.X.shape[1]
-        scorer: Any = check_scoring(proxy, scoring)
+        with as_parameter_errors("scoring"):
+            scorer: Any = check_scoring(proxy, scoring)
         labels, plan = self.intake.labels, self.plan
         extra = {} if held.weights is None else {"sample_weight": held.weights}
 
         def score(judged: Judged) -> float:
             publish(proxy, plan, OptimizerState(self.optimizer, judged.buffers))
-            return float(scorer(proxy, held.X, labels, **extra))
+            return _as_number(scorer(proxy, held.X, labels, **extra))
 
         return score
 
@@ -272,17 +289,18 @@ class Fit:
                 )
             batch = min(int(estimator.batch_size), rows)
         train = self.intake.train
-        constant = constant_term(self.plan.loss, train.Y, train.weights)
+        loss, tol = self.plan.loss, float(estimator.tol)
         return Settings(
             max_iter=int(estimator.max_iter),
             batch=batch,
             shuffle=bool(estimator.shuffle),
-            tol=float(estimator.tol),
+            tol=tol,
+            gain=tol * outputs_in_loss(loss, train.Y.shape[1]),
             patience=estimator.n_iter_no_change,
             rate=estimator.learning_rate if follows_solver_rate(estimator) else "constant",
             power=float(estimator.power_t),
             by_score=bool(estimator.early_stopping),
-            constant=constant,
+            constants=constant_terms(loss, train.Y),
             verbose=bool(estimator.verbose),
             seconds=estimator.max_time,
             single=self.incremental,

@@ -13,7 +13,6 @@ c) The split draws from `random_state` as scikit-learn's does. It is stratified 
 from __future__ import annotations
 
 import numbers
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,9 @@ from sklearn.utils.validation import validate_data
 from chainrule.checks import shown
 from chainrule.errors import DataError, InvalidParameterError, UsageError
 from chainrule.estimators import tables
+from chainrule.estimators.faults import as_data_errors
 from chainrule.estimators.rows import Source
+from chainrule.frozen import frozen
 from chainrule.maths.class_weights import row_weights
 from chainrule.training.data import check_weights
 
@@ -39,7 +40,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
+@frozen
 class Validation:
     """Validation data as the user gave it: `X_val`, `y_val`, `sample_weight_val`."""
 
@@ -67,7 +68,7 @@ class Validation:
         return cls(X, y, weights)
 
 
-@dataclass(frozen=True)
+@frozen
 class Intake:
     """Rows of one fit.
 
@@ -98,7 +99,14 @@ def checked_pair(
 
     Where `reset`, the rules of a data frame that needs some are fitted and kept in `encoder_`.
     """
-    X = tables.frame_of(X)
+    with as_data_errors():
+        return _checked_pair(estimator, X, y, numeric, reset)
+
+
+def _checked_pair(
+    estimator: Any, X: Any, y: Any, numeric: bool, reset: bool
+) -> tuple[Any, np.ndarray]:
+    X = tables.frame_of(_without_dates(X))
     if reset:
         estimator.encoder_ = None if tables.plain_numbers(X) else tables.fit_encoder(X)
     read: dict[str, Any] = {"multi_output": True, "y_numeric": numeric, "dtype": _types(estimator)}
@@ -119,13 +127,31 @@ def checked_inputs(estimator: Any, X: Any) -> Any:
     """Return X for prediction, dense or CSR."""
     if _is_plain(estimator, X):
         return _by_rows(X)
-    X = tables.frame_of(X)
+    with as_data_errors():
+        return _checked_inputs(estimator, X)
+
+
+def _checked_inputs(estimator: Any, X: Any) -> Any:
+    X = tables.frame_of(_without_dates(X))
     encoder = getattr(estimator, "encoder_", None)
     if encoder is not None:
         features = tables.encoded(encoder, X)
         tables.remember_columns(estimator, X, reset=False)
         return features
     return _by_rows(validate_data(estimator, X, accept_sparse=["csr", "csc"], reset=False))
+
+
+def _without_dates(X: Any) -> Any:
+    """Return X; refuse an array of dates, which would become counts of days or nanoseconds."""
+    if isinstance(X, np.ndarray) and X.dtype.kind in "mM":
+        raise DataError(
+            "X holds dates or durations",
+            where="X",
+            expected="an array of numbers, or a data frame",
+            got=f"an array of {X.dtype}",
+            do="pass a data frame, whose dates are read as dates, or make numbers of them",
+        )
+    return X
 
 
 def _is_plain(estimator: Any, X: Any) -> bool:
@@ -167,7 +193,8 @@ def weights_of(
         The class weights do not fit the classes.
     """
     if isinstance(sample_weight, numbers.Number):
-        sample_weight = np.full(rows, sample_weight, dtype=np.float64)
+        with as_data_errors():
+            sample_weight = np.full(rows, sample_weight, dtype=np.float64)
     weights = None if sample_weight is None else check_weights(sample_weight, rows)
     if class_weight is None or (classes is not None and len(classes) < 2):
         return weights
@@ -227,9 +254,10 @@ def split_rows(
     DataError
         Fewer than two rows would be held back.
     """
-    parts: Any = train_test_split(
-        np.arange(rows), random_state=random_state, test_size=share, stratify=strata
-    )
+    with as_data_errors():
+        parts: Any = train_test_split(
+            np.arange(rows), random_state=random_state, test_size=share, stratify=strata
+        )
     train, held = parts
     if len(held) < 2:
         raise DataError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,13 +10,14 @@ from chainrule.engine.protocol import Buffers
 from chainrule.engine.reference import ReferenceEngine
 from chainrule.estimators.losses import constant_term
 from chainrule.estimators.rows import Source, dense_blocks
+from chainrule.frozen import frozen
 from chainrule.maths.loss import Loss, objective, row_factors
 from chainrule.maths.metrics_regression import R2
 
 __all__ = ["Judge", "Judged", "accuracy", "coefficient_of_determination", "raw_outputs"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Judged:
     """What a score may look at: raw outputs and loss of the validation rows, and the weights."""
 

@@ -18,7 +18,6 @@ import math
 import sys
 import time
 import warnings
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -30,6 +29,7 @@ from chainrule.errors import DivergenceError
 from chainrule.estimators.judge import Judge
 from chainrule.estimators.progress import OptimizerState, Progress
 from chainrule.estimators.rows import Changes, Source, run_pass
+from chainrule.frozen import frozen
 from chainrule.training.events import EpochEnded, Event, Listener, RunEnded, RunStarted, StepsDone
 
 __all__ = ["Keeper", "Loop", "NonFiniteError", "Settings"]
@@ -43,7 +43,7 @@ class NonFiniteError(DivergenceError, ValueError):
     """Training gave weights or losses that are not finite. Scale the data, or lower the rate."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Settings:
     """The parameters of an estimator that the loop reads.
 
@@ -53,6 +53,8 @@ class Settings:
     batch : int
     shuffle : bool
     tol : float
+    gain : float
+        What an epoch must take off the reported loss: `tol`, times the outputs in a sum of them.
     patience : float
         `n_iter_no_change`.
     rate : str
@@ -60,8 +62,8 @@ class Settings:
     power : float
     by_score : bool
         Patience watches the validation score, not the training loss.
-    constant : float
-        Added to the reported loss.
+    constants : (N,) array, optional
+        Added to the reported loss of each row.
     verbose : bool
     seconds : float, optional
         `max_time`.
@@ -73,11 +75,12 @@ class Settings:
     batch: int
     shuffle: bool
     tol: float
+    gain: float
     patience: float
     rate: str
     power: float
     by_score: bool
-    constant: float
+    constants: np.ndarray | None
     verbose: bool
     seconds: float | None
     single: bool
@@ -210,11 +213,11 @@ class Loop:
         state, settings, progress = self.state, self.settings, self.progress
         state.epochs += 1
         counts = self.counts[: result.steps]
-        loss = float(result.objectives @ counts) / float(counts.sum()) + settings.constant
+        loss = float(result.objectives @ counts) / float(counts.sum()) + self._constant(counts)
         progress.seen += len(self.rows)
         if settings.rate == "invscaling":
             state.scale = (progress.seen + 1.0) ** -settings.power
-        progress.note_loss(loss, settings.tol, not settings.by_score)
+        progress.note_loss(loss, settings.gain, not settings.by_score)
         self._say(f"Iteration {self.epochs}, loss = {loss:.8f}")
         row = {"epoch": self.epochs, "step": state.buffers.step, "train_loss": loss}
         better = False
@@ -229,6 +232,18 @@ class Loop:
         row |= {"learning_rate": result.rate, "gradient_norm": result.gradient_norm}
         row |= {"seconds": now - started}
         return EpochEnded(row, better, planned, now - self.began)
+
+    def _constant(self, counts: np.ndarray) -> float:
+        """Return the mean over the batches of their constants, by rows as the loss itself is."""
+        terms, weights, order = self.settings.constants, self.rows.weights, self.state.order
+        if terms is None or order is None or not len(counts):
+            return 0.0
+        if weights is None:
+            return float(np.mean(terms))
+        ends = np.cumsum(counts.astype(np.intp))
+        used, starts = order[: ends[-1]], np.append(0, ends[:-1])
+        sums = np.add.reduceat(terms[used] * weights[used], starts)
+        return float((sums / np.add.reduceat(weights[used], starts)) @ counts / ends[-1])
 
     def _finished(self) -> bool:
         """Say whether patience is at its end; "adaptive" lowers the rate first."""

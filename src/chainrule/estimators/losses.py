@@ -8,19 +8,20 @@ a) The names `"squared_error"` and `"log_loss"` mean what they mean in scikit-le
 b) With several outputs the squared error is *summed* over them. The gradient is then the derivative
    of the reported loss, and it is the gradient that scikit-learn's sgd and adam follow, so the
    weights are the same. The loss that scikit-learn reports is the mean over the outputs, of which
-   its gradient is not the derivative; ours is larger by the number of outputs.
+   its gradient is not the derivative; ours is larger by the number of outputs. `tol` is what the
+   mean must gain, so that patience ends where it does there.
 c) The Poisson loss is reported with the constant that makes a perfect fit 0, as there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 
 from chainrule.errors import InvalidParameterError, UsageError
+from chainrule.frozen import frozen
 from chainrule.maths.activations_rows import Softmax
 from chainrule.maths.activations_smooth import Identity, Sigmoid
 from chainrule.maths.arrays import Array
@@ -38,13 +39,15 @@ __all__ = [
     "FunctionOfLabels",
     "classifier_loss",
     "constant_term",
+    "constant_terms",
     "deviations",
     "output_name",
+    "outputs_in_loss",
     "regressor_loss",
 ]
 
 
-@dataclass(frozen=True)
+@frozen
 class FunctionLoss(Loss):
     r"""A loss of the user: a function of raw outputs and targets that returns value and gradient.
 
@@ -90,7 +93,7 @@ class FunctionLoss(Loss):
         return self.function(raw, Y)[1]
 
 
-@dataclass(frozen=True)
+@frozen
 class FunctionOfLabels(FunctionLoss):
     r"""A loss of the user for two classes, or for several labels that may be true at once.
 
@@ -119,7 +122,7 @@ class FunctionOfLabels(FunctionLoss):
     metrics = ("accuracy",)
 
 
-@dataclass(frozen=True)
+@frozen
 class FunctionOfClasses(FunctionLoss):
     """A loss of the user for one of K classes: targets one-hot, probabilities by softmax.
 
@@ -196,12 +199,28 @@ def constant_term(loss: Loss, Y: np.ndarray, weights: np.ndarray | None) -> floa
     >>> constant_term(regressor_loss("poisson"), np.array([[1.0], [1.0]]), None)
     -1.0
     """
+    terms = constant_terms(loss, Y)
+    return 0.0 if terms is None else float(np.average(terms, weights=weights))
+
+
+def constant_terms(loss: Loss, Y: np.ndarray) -> np.ndarray | None:
+    """Return what is added to the reported loss of each row `(N,)`; None where that is nothing."""
     if not isinstance(loss, Poisson):
-        return 0.0
+        return None
     terms = np.sum(weighted_log(Y, Y) - Y, axis=1)
-    if loss.over_outputs == "mean":
-        terms = terms / Y.shape[1]
-    return float(np.average(terms, weights=weights))
+    return terms / Y.shape[1] if loss.over_outputs == "mean" else terms
+
+
+def outputs_in_loss(loss: Loss, targets: int) -> int:
+    """Return how many times scikit-learn's mean over the outputs the reported loss is.
+
+    Example
+    -------
+    >>> from chainrule.estimators.losses import outputs_in_loss, regressor_loss
+    >>> outputs_in_loss(regressor_loss("squared_error"), 3)
+    3
+    """
+    return targets if loss == SquaredError(scale=0.5) else 1
 
 
 def deviations(loss: Loss, P: np.ndarray, targets: int) -> np.ndarray:

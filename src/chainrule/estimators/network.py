@@ -13,7 +13,6 @@ b) That holds for the four activations that scikit-learn has. A layer before ano
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ import numpy as np
 from chainrule import nn
 from chainrule.checks import shown
 from chainrule.errors import InvalidParameterError
+from chainrule.frozen import frozen
 from chainrule.maths.activation import ACTIVATIONS, Activation
 from chainrule.maths.initialisers import Constant, Zeros
 from chainrule.nn.layer import LAYERS, Layer
@@ -35,7 +35,7 @@ __all__ = ["Description", "affine_slots", "describe", "first_weights", "hidden_s
 _FACTORS = {"identity": 6.0, "sigmoid": 2.0, "tanh": 6.0, "relu": 6.0}
 
 
-@dataclass(frozen=True)
+@frozen
 class Description:
     """A network, and the bounds of the weights that are drawn as scikit-learn draws them.
 
@@ -58,7 +58,11 @@ def hidden_sizes(spec: Any) -> tuple[int, ...]:
     InvalidParameterError
         A size is not a whole number from 1.
     """
-    sizes = np.atleast_1d(np.asarray(spec, dtype=object)).ravel().tolist()
+    sizes: list[Any]
+    try:
+        sizes = np.atleast_1d(np.asarray(spec, dtype=object)).ravel().tolist()
+    except Exception:  # noqa: BLE001 - an object that cannot say what it holds
+        sizes = [None]
     for size in sizes:
         whole = isinstance(size, (int, np.integer)) and not isinstance(size, bool)
         if not whole or size <= 0:

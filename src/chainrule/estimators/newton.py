@@ -16,13 +16,13 @@ d) Running moments (batch norm) move once for each accepted iteration.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from chainrule.engine.protocol import Buffers, Clock, Rows
 from chainrule.engine.reference import ReferenceEngine
+from chainrule.frozen import frozen
 from chainrule.training.blas import one_blas_thread
 
 __all__ = ["EngineObjective", "Minimum", "Objective", "minimise"]
@@ -32,7 +32,7 @@ _LIMIT_REACHED = 1
 """SciPy's status when the iterations or evaluations are used up."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Minimum:
     """Where L-BFGS arrived.
 

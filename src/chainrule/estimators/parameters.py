@@ -11,11 +11,11 @@ b) A record (an optimizer, a schedule, a loss) is one parameter. Its fields are 
 from __future__ import annotations
 
 import math
-import numbers
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from chainrule.checks import (
     AnyOf,
@@ -30,6 +30,7 @@ from chainrule.checks import (
     check_parameters,
 )
 from chainrule.errors import InvalidParameterError
+from chainrule.frozen import frozen
 from chainrule.maths.activation import ACTIVATIONS
 from chainrule.maths.augmentation import AUGMENTATIONS
 from chainrule.maths.clipping import CLIPPINGS
@@ -45,6 +46,7 @@ __all__ = [
     "RULES",
     "Callback",
     "FilePath",
+    "Generator",
     "Infinity",
     "check",
     "deep_fields",
@@ -53,13 +55,13 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
+@frozen
 class Infinity:
     """The number infinity, for "never"."""
 
     def accepts(self, value: object) -> bool:
         """Say whether the value is positive infinity."""
-        return isinstance(value, numbers.Real) and float(value) == math.inf
+        return isinstance(value, (float, np.floating)) and value == math.inf
 
     def describe(self) -> str:
         """Read the rule."""
@@ -70,7 +72,7 @@ class Infinity:
         return [0, -math.inf, math.nan, "a word"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Callback:
     """Anything that can be called."""
 
@@ -87,7 +89,24 @@ class Callback:
         return [0, "a word"]
 
 
-@dataclass(frozen=True)
+@frozen
+class Generator:
+    """A `numpy.random.RandomState`, or the module `numpy.random` with its own."""
+
+    def accepts(self, value: object) -> bool:
+        """Say whether the value is one."""
+        return value is np.random or isinstance(value, np.random.RandomState)
+
+    def describe(self) -> str:
+        """Read the rule."""
+        return "a numpy.random.RandomState"
+
+    def bad_values(self) -> Sequence[object]:
+        """Return values that are refused."""
+        return [np.random.default_rng(0), "a word"]
+
+
+@frozen
 class FilePath:
     """A path to a file."""
 
@@ -118,6 +137,7 @@ RULES: dict[str, Rule] = {
     "max_iter": Integer(1),
     "shuffle": _SWITCH,
     "tol": Real(0),
+    "random_state": AnyOf(NoneValue(), Integer(0, 2**32 - 1), Generator()),
     "verbose": AnyOf(_SWITCH, Integer(0)),
     "warm_start": _SWITCH,
     "momentum": _SHARE,

@@ -22,6 +22,7 @@ from chainrule.maths.augmentation import Augmentation
 from chainrule.maths.clipping import Clipping
 from chainrule.maths.initialiser import Initialiser
 from chainrule.maths.loss import Loss
+from chainrule.maths.losses_likelihood import Poisson
 from chainrule.maths.optimizer import Optimizer
 from chainrule.maths.penalty import Penalty
 from chainrule.maths.schedule import Schedule
@@ -314,6 +315,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
+        tags.target_tags.positive_only = self.loss == "poisson" or isinstance(self.loss, Poisson)
         return tags
 
     def _read_targets(

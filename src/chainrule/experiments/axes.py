@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ import numpy as np
 from chainrule.checks import shown
 from chainrule.errors import InvalidParameterError, UsageError
 from chainrule.experiments.result import label_of
+from chainrule.frozen import frozen
 
 __all__ = ["Span", "axes_of", "axis_of", "axis_text", "first_of", "read_axis"]
 
@@ -31,7 +31,7 @@ _MOST = 10_000
 _KINDS = ("log", "even")
 
 
-@dataclass(frozen=True)
+@frozen
 class Span:
     """All numbers from `low` to `high`, for methods that draw.
 
@@ -75,12 +75,16 @@ class Span:
             )
 
     def at(self, share: float) -> float:
-        """Return the number that lies at a share in [0, 1) of the range."""
+        """Return the number that lies at a share in [0, 1) of the range, in six digits."""
         if self.whole:
             low, high = self.low - 0.5, self.high + 0.5
             value = _between(max(low, 0.5) if self.log else low, high, share, self.log)
             return int(min(max(round(value), self.low), self.high))
-        return _between(self.low, self.high, share, self.log)
+        return self.told(_between(self.low, self.high, share, self.log))
+
+    def told(self, value: float) -> float:
+        """Return a number of the range in six digits, so that what a table shows is what it was."""
+        return min(max(float(f"{value:.6g}"), float(self.low)), float(self.high))
 
 
 def _between(low: float, high: float, share: float, log: bool) -> float:
@@ -109,7 +113,7 @@ def axis_of(name: str, values: Any) -> tuple[Any, ...] | Span:
         return read_axis(name, values)
     if isinstance(values, np.ndarray):
         values = values.tolist()
-    if not isinstance(values, Sequence) and not isinstance(values, range):
+    if not isinstance(values, (Sequence, range)) or isinstance(values, (bytes, bytearray)):
         raise InvalidParameterError(
             "the values of an axis are a list",
             where=f"axes, {name}",
@@ -191,7 +195,12 @@ def _range(name: str, word: str) -> list[Any] | Span | None:
         return None
     step = rest[0].strip() if rest else "1"
     if step in _KINDS:
-        return Span(low, high, step == "log", isinstance(low, int) and isinstance(high, int))
+        whole = isinstance(low, int) and isinstance(high, int)
+        try:
+            return Span(low, high, step == "log", whole)
+        except InvalidParameterError as error:
+            error.where = name
+            raise
     factor = step.endswith("x")
     number = _plain(step.removesuffix("x"))
     good = isinstance(number, (int, float)) and math.isfinite(number)

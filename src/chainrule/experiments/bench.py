@@ -58,6 +58,8 @@ class Bench:
         self.told = 0
         """Runs that are done, found or made."""
         self._runner: Runner | None = None
+        self._made: dict[Any, Result] = {}
+        """What `make` has returned: a run counts once, however often it is asked for."""
 
     def __enter__(self) -> Bench:
         return self
@@ -102,18 +104,24 @@ class Bench:
             Arguments for all of them, such as the epochs of a rung.
         """
         jobs = self.jobs(settings, **more)
-        self.planned += len(jobs)
-        results: list[Result | None] = [self._known(job) for job in jobs]
+        before = [self._made.get(_same(job)) for job in jobs]
+        self.planned += before.count(None)
+        results = [made or self._known(job) for job, made in zip(jobs, before, strict=True)]
+        width = len(settings)
         try:
-            for result in results:
-                if result is not None:
+            for result, made in zip(results, before, strict=True):
+                if result is not None and made is None:
                     self.found += 1
                     self._tell(result)
             self._run(jobs, results)
         finally:
-            width = len(settings)
-            columns = [results[place::width] for place in range(width)]
-            self.rows += [result for column in columns for result in column if result]
+            order = [place for first in range(width) for place in range(first, len(jobs), width)]
+            for place in order:
+                result = results[place]
+                if result is not None and before[place] is None:
+                    self._made[_same(jobs[place])] = result
+                    self.rows.append(result)
+        columns = [results[place::width] for place in range(width)]
         return [[result for result in column if result] for column in columns]
 
     def _known(self, job: Job) -> Result | None:
@@ -157,3 +165,9 @@ class Bench:
         self.told += 1
         if self.listener is not None:
             self.listener(result, self.told, self.planned)
+
+
+def _same(job: Job) -> Any:
+    """Return what two jobs of one sweep have in common if they are one run."""
+    labels = tuple((name, repr(value)) for name, value in sorted(job.settings.items()))
+    return labels, job.split, job.arguments.get("epochs")

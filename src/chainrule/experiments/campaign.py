@@ -7,19 +7,26 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from chainrule.checks import Integer, OneOf, check_parameters
+from chainrule.checks import Integer, OneOf, check_parameters, shown
 from chainrule.engine.native import reason_for_reference
 from chainrule.engine.protocol import Rows
 from chainrule.engine.select import warn_once
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, InvalidParameterError
 from chainrule.experiments.axes import Span, axis_text, first_of
 from chainrule.experiments.bench import Bench, Listener
-from chainrule.experiments.design import Recipe, grid, labels_of, loss_of, score_of
+from chainrule.experiments.design import (
+    Recipe,
+    grid,
+    labels_of,
+    loss_of,
+    require_once,
+    score_of,
+)
 from chainrule.experiments.job import written
 from chainrule.experiments.ledger import Ledger
 from chainrule.experiments.material import Material
@@ -28,8 +35,10 @@ from chainrule.experiments.outcome import Sweep
 from chainrule.experiments.result import label_of, setting_text
 from chainrule.experiments.search import METHODS, Search
 from chainrule.experiments.splits import Scheme
+from chainrule.frozen import frozen
 from chainrule.maths.loss import LOSSES
 from chainrule.plan.plan import make_plan
+from chainrule.training.augmentation import choose_augmentations, require_augmentable
 from chainrule.training.course import Course
 from chainrule.training.targets import fit_targets, target_array
 
@@ -39,7 +48,7 @@ _METHOD = ("optimizer", "schedule", "penalties", "clip", "reduction", "groups")
 _COURSE = ("epochs", "batch_size", "shuffle", "dtype", "train_metrics", "stopping", "restore_best")
 
 
-@dataclass(frozen=True)
+@frozen
 class Campaign:
     """All that a sweep is told.
 
@@ -80,17 +89,11 @@ class Campaign:
         ChainruleError
             A setting or the ledger cannot be used. Nothing has been trained then.
         """
-        check_parameters({"method": OneOf(tuple(METHODS))}, {"method": self.method}, str)
-        if self.method == "optuna":
-            require_optuna()
+        _require_places(out, listener)
         if workers is not None:
             check_parameters({"workers": Integer(1)}, {"workers": workers}, str)
-        first = self._corners()[0]
-        named = {**self.arguments, **first}
-        score, greater = score_of(self.score, loss_of(named), named.get("metrics"), self._varies)
-        recipe = Recipe(self.network, self.arguments, self.scheme, score, self.material.digests())
-        for setting in self._corners():
-            self._require_possible(recipe, setting)
+        recipe, greater = self.check()
+        score = recipe.score
         search = replace(self.search, greater_is_better=greater)
         held = self._held()
         facts = {"score": score, "greater_is_better": greater, "held": held}
@@ -103,6 +106,34 @@ class Campaign:
         if self.settings is not None:
             labels = {"setting": [setting["setting"] for setting in self.settings]}
         return Sweep(bench.rows, score, greater, labels, held, reason, bench.found, notes)
+
+    def check(self) -> tuple[Recipe, bool]:
+        """Check all but the ledger; return what makes the jobs, and whether more is better.
+
+        Raises
+        ------
+        ChainruleError
+            A setting cannot be used.
+        """
+        check_parameters({"method": OneOf(tuple(METHODS))}, {"method": self.method}, str)
+        self._require_once()
+        if self.method == "optuna":
+            require_optuna()
+        first = self._corners()[0]
+        named = {**self.arguments, **first}
+        score, greater = score_of(self.score, loss_of(named), named.get("metrics"), self._varies)
+        recipe = Recipe(self.network, self.arguments, self.scheme, score, self.material.digests())
+        for setting in self._corners():
+            self._require_possible(recipe, setting)
+        return recipe, greater
+
+    def _require_once(self) -> None:
+        fixed = [name for name, value in self.arguments.items() if value is not None]
+        require_once([*self.search.axes, *fixed])
+        if self.settings is None:
+            return
+        for setting in self.settings:  # what a setting says stands above what is the same for all
+            require_once(list(setting))
 
     def _made(self, search: Search, bench: Bench) -> str:
         try:
@@ -156,8 +187,9 @@ class Campaign:
             if reason := reason_for_reference(plan):  # workers' warnings are not seen
                 warn_once(reason)
             told = {name: arguments[name] for name in _COURSE if arguments.get(name) is not None}
+            told["augment"] = choose_augmentations(arguments.get("augment"))
             row = Rows(X[:1], np.zeros((1, targets.width), np.float32))
-            Course(plan, row, row, **told)
+            require_augmentable(Course(plan, row, row, **told))
         except ChainruleError as error:
             error.where = ", ".join(filter(None, [error.where, setting_text(labels_of(setting))]))
             raise
@@ -192,6 +224,14 @@ class Campaign:
     def _meanings(self, recipe: Recipe) -> Iterator[str]:
         for setting in self.settings or ():
             yield f"{setting['setting']}={_digest(recipe.resolved(setting))}"
+
+
+def _require_places(out: Any, listener: Any) -> None:
+    """Refuse what could not be written to, or told, after runs have been made."""
+    if not isinstance(out, (str, os.PathLike, type(None))):
+        raise InvalidParameterError("out is not a path", where="out", got=shown(out))
+    if listener is not None and not callable(listener):
+        raise InvalidParameterError("on_result is not a function", got=shown(listener))
 
 
 def _digest(arguments: Mapping[str, Any]) -> str:

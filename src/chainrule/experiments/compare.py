@@ -6,13 +6,12 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chainrule.api import DEFAULT_EPOCHS
 from chainrule.checks import shown
 from chainrule.errors import InvalidParameterError, UsageError
 from chainrule.experiments.bench import Listener
 from chainrule.experiments.campaign import Campaign
-from chainrule.experiments.comparison import Comparison, compared
-from chainrule.experiments.design import NAME, loss_of
+from chainrule.experiments.comparison import MOST, Comparison, compared
+from chainrule.experiments.design import NAME, epochs_of, loss_of
 from chainrule.experiments.result import label_of, setting_text
 from chainrule.experiments.search import Search
 from chainrule.experiments.splits import Scheme, material_of
@@ -99,7 +98,7 @@ def compare(
     dtype = "float64" if "float64" in (values | {arguments.get("dtype")}) else "float32"
     data: dict[str, Any] = {"sample_weight": sample_weight, "validation": validation, "test": test}
     material = material_of(X, y, loss_of({**arguments, **named[0]}), scheme, dtype=dtype, **data)
-    search = Search({}, seed, True, int(arguments.get("epochs") or DEFAULT_EPOCHS))
+    search = Search({}, seed, True, epochs_of(arguments))
     campaign = Campaign(network, material, scheme, arguments, search, score=score, settings=named)
     return compared(campaign.run(out, workers, on_result))
 
@@ -112,7 +111,7 @@ def named_settings(
     Raises
     ------
     UsageError
-        Fewer than two, or two with one name.
+        Fewer than two, far too many, or two with one name.
 
     Example
     -------
@@ -139,6 +138,13 @@ def named_settings(
             where="settings",
             expected="{'name': {...}, 'other': {...}}, or a list of settings",
             got=shown(settings),
+        )
+    if len(pairs) > MOST:
+        raise UsageError(
+            f"a comparison has at most {MOST} settings",
+            where="settings",
+            got=f"{len(pairs):,}",
+            do="find the good ones by chainrule.sweep",
         )
     found = [
         {**setting, NAME: _name(name or setting.get(NAME), setting)} for name, setting in pairs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -17,20 +17,22 @@ from chainrule.experiments.statistics import (
     corrected_t,
     holm,
     mean_ranks,
+    pairs_among,
     rank_difference,
     sign_test,
     signed_rank,
 )
 from chainrule.experiments.table import TableRow
+from chainrule.frozen import frozen
 from chainrule.storage.document import plain
 
-__all__ = ["Comparison", "Pair", "against_best", "compared"]
+__all__ = ["MOST", "Comparison", "Pair", "against_best", "compared"]
 
-_MOST = 60
+MOST = 60
 """Settings of one comparison: 1,770 pairs."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Pair:
     """Two settings on the same splits.
 
@@ -76,6 +78,8 @@ class Pair:
             return f"{pair}: too few common runs to say anything ({self.n})"
         by = f"{score} {abs(self.difference):.4g}"
         span = f"95 % interval {self.low:+.4g} to {self.high:+.4g}"
+        if math.isnan(self.low):
+            span = f"the same in all {self.n}, too few to be sure"
         lost = f"; runs lost: {self.lost[0]} and {self.lost[1]}" if any(self.lost) else ""
         if self.differs:
             return f"{pair}: better by {by} ({span}, p = {self.p_holm:.2g}{lost})"
@@ -85,7 +89,7 @@ class Pair:
         )
 
 
-@dataclass(frozen=True)
+@frozen
 class Comparison:
     """Settings compared over the same splits and seeds.
 
@@ -98,7 +102,8 @@ class Comparison:
     ranks : mapping of setting to mean rank
         1 is the best; over the splits on which every setting ran.
     critical : float
-        By how much two mean ranks must differ to count (Nemenyi); NaN without common splits.
+        By how much two mean ranks must differ to count (Nemenyi, with the correction for splits
+        that overlap); NaN without common splits.
     """
 
     sweep: Sweep
@@ -208,10 +213,10 @@ def compared(sweep: Sweep) -> Comparison:
     ('a=1', True, {'a=1': 1.0, 'a=0': 2.0})
     """
     rows = sweep.table()
-    if not 2 <= len(rows) <= _MOST:
+    if not 2 <= len(rows) <= MOST:
         raise UsageError(
             "these runs cannot be compared",
-            expected=f"2 to {_MOST} settings",
+            expected=f"2 to {MOST} settings",
             got=f"{len(rows)} with finished runs",
         )
     scores = {row.setting: _scores(sweep, row) for row in rows}
@@ -222,7 +227,7 @@ def compared(sweep: Sweep) -> Comparison:
     corrected = holm([pair.p for pair in found])
     pairs = tuple(replace(pair, p_holm=p) for pair, p in zip(found, corrected, strict=True))
     ranks, common = _ranks(sweep, scores)
-    critical = rank_difference(len(rows), common) if common else math.nan
+    critical = rank_difference(len(rows), common, sweep.held) if common else math.nan
     return Comparison(sweep, pairs, ranks, critical)
 
 
@@ -273,8 +278,8 @@ def _ranks(sweep: Sweep, scores: dict[str, dict[int, float]]) -> tuple[dict[str,
 def against_best(sweep: Sweep) -> list[tuple[str, Pair]]:
     """Return each setting but the best, with its test against the best.
 
-    The p-values are corrected for these pairs alone. The best was picked by the same runs, so this
-    says which settings to keep in mind, and proves nothing.
+    The best was picked by the same runs, so the p-values are corrected for the number of all pairs:
+    for these alone, of a dozen equal settings one in seven sweeps would find a difference.
 
     Parameters
     ----------
@@ -284,7 +289,7 @@ def against_best(sweep: Sweep) -> list[tuple[str, Pair]]:
     -------
     >>> from chainrule.experiments import Result, Sweep
     >>> from chainrule.experiments.comparison import against_best
-    >>> rows = [Result({"a": a}, r, r, r, score=a + r / 9) for a in (0, 1) for r in range(5)]
+    >>> rows = [Result({"a": a}, r, r, r, a + (a - 0.5) * r / 9) for a in (0, 1) for r in range(5)]
     >>> [(name, pair.differs) for name, pair in against_best(Sweep(rows, "r2", True, {}))]
     [('a=0', True)]
     """
@@ -295,7 +300,7 @@ def against_best(sweep: Sweep) -> list[tuple[str, Pair]]:
     scores = {row.setting: _scores(sweep, row) for row in rows if row.epochs == rows[0].epochs}
     others = [name for name in scores if name != best]
     pairs = [_pair(sweep, best, other, scores) for other in others]
-    corrected = holm([pair.p for pair in pairs])
+    corrected = holm([pair.p for pair in pairs], pairs_among(len(scores)))
     return [
         (other, replace(pair, p_holm=p))
         for other, pair, p in zip(others, pairs, corrected, strict=True)

@@ -13,8 +13,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
@@ -50,35 +51,36 @@ class Worker:
         Returns the process.
     inbox : queue
         Is given each line with its worker; an empty one at the end.
+    crew : list of Worker
+        Joined at once, so that Ctrl-C leaves none behind whom nobody knows.
     """
 
     def __init__(
-        self, start: Callable[[IO[bytes]], Process], inbox: queue.SimpleQueue[tuple[Worker, str]]
+        self,
+        start: Callable[[IO[bytes]], Process],
+        inbox: queue.SimpleQueue[tuple[Worker, str]],
+        crew: list[Worker],
     ) -> None:
         self.busy: deque[int] = deque()
         self.pid = 0
         """Number of its process, once it is ready."""
-        self._inbox = inbox
         self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - see end
         try:
             self.process = start(self._complaints)
         except BaseException:
             self._complaints.close()
             raise
-        self._reader = threading.Thread(target=self._read, daemon=True)
+        # The thread does not hold the worker: should Ctrl-C come even before it is of the crew, it
+        # is let go of, its input is closed, and its process ends.
+        told = (weakref.ref(self), self.process.stdout, inbox)
+        self._reader = threading.Thread(target=_read, args=told, daemon=True)
         self._reader.start()
+        crew.append(self)
 
     @property
     def ready(self) -> bool:
         """Whether it has started."""
         return self.pid > 0
-
-    def _read(self) -> None:
-        with suppress(ValueError, OSError):  # the pipe was closed here
-            for line in self.process.stdout:
-                if line.endswith("\n"):  # a torn line is no result
-                    self._inbox.put((self, line))
-        self._inbox.put((self, ""))
 
     def send(self, line: str) -> None:
         """Send a line; a worker that is gone is noticed by its reader."""
@@ -96,6 +98,22 @@ class Worker:
         said = last_words(self._complaints)
         self._complaints.close()
         return f"{how}, {said}" if said else how
+
+
+def _read(
+    of: Callable[[], Worker | None],
+    lines: Iterable[str],
+    inbox: queue.SimpleQueue[tuple[Worker, str]],
+) -> None:
+    def tell(line: str) -> None:
+        if (worker := of()) is not None:
+            inbox.put((worker, line))
+
+    with suppress(ValueError, OSError):  # the pipe was closed here
+        for line in lines:
+            if line.endswith("\n"):  # a torn line is no result
+                tell(line)
+    tell("")
 
 
 def last_words(complaints: IO[bytes]) -> str:

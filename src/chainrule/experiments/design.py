@@ -5,16 +5,17 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from chainrule.api import train
+from chainrule.api import DEFAULT_EPOCHS, train
+from chainrule.checks import AnyOf, Integer, NoneValue, check_parameters
 from chainrule.errors import ChainruleError, InvalidParameterError, UnknownNameError, UsageError
 from chainrule.experiments.axes import Span
 from chainrule.experiments.job import Job, written
 from chainrule.experiments.result import label_of
 from chainrule.experiments.splits import Scheme
+from chainrule.frozen import frozen
 from chainrule.maths.loss import LOSSES, Loss
 from chainrule.maths.metric import METRICS
 from chainrule.nn.layer import LAYERS, Layer
@@ -22,7 +23,18 @@ from chainrule.registry import REGISTRIES, field_names, suggest
 from chainrule.streams import Stream
 from chainrule.training.course import choose_metrics
 
-__all__ = ["Axes", "Recipe", "drawings", "drawn", "grid", "labels_of", "loss_of", "score_of"]
+__all__ = [
+    "Axes",
+    "Recipe",
+    "drawings",
+    "drawn",
+    "epochs_of",
+    "grid",
+    "labels_of",
+    "loss_of",
+    "require_once",
+    "score_of",
+]
 
 Axes = Mapping[str, "tuple[Any, ...] | Span"]
 NAME = "setting"
@@ -55,6 +67,40 @@ def _known() -> tuple[str, ...]:
     return tuple(name for name in inspect.signature(train).parameters if name not in mine)
 
 
+def epochs_of(arguments: Mapping[str, Any]) -> int:
+    """Return the epochs among arguments, or those of `train` where they say nothing.
+
+    Raises
+    ------
+    InvalidParameterError
+        They are no number of epochs.
+    """
+    stated = arguments.get("epochs")
+    check_parameters({"epochs": AnyOf(NoneValue(), Integer(1))}, {"epochs": stated}, str)
+    return int(stated or DEFAULT_EPOCHS)
+
+
+def require_once(names: Sequence[str]) -> None:
+    """See that nothing is told twice, by one name or by two.
+
+    Raises
+    ------
+    UsageError
+        Such as for "learning_rate" beside "optimizer.learning_rate".
+    """
+    whole = [_SHORT.get(name, name) for name in names]
+    for place, name in enumerate(whole):
+        if name in whole[:place]:
+            first = names[whole.index(name)]
+            both = first if first == names[place] else f"{first} and {names[place]}"
+            raise UsageError(
+                "one thing is told twice",
+                where=names[place],
+                expected="an axis, or a fixed value, and under one name",
+                got=both,
+            )
+
+
 def grid(axes: Axes) -> list[dict[str, Any]]:
     """Return every combination of the axes' values, the last axis turning fastest.
 
@@ -76,7 +122,7 @@ def grid(axes: Axes) -> list[dict[str, Any]]:
                 where=name,
                 expected="a list, or a range with a step such as 16:256:2x",
                 got=f"any number from {values.low:g} to {values.high:g}",
-                do='pass method="random"',
+                do='pass method="random" (--method random), or give the range a step: 10x for log',
             )
     lists = [values for values in axes.values() if not isinstance(values, Span)]
     return [dict(zip(axes, values, strict=True)) for values in itertools.product(*lists)]
@@ -117,7 +163,7 @@ def drawings(axes: Axes, seed: int, count: int) -> list[dict[str, Any]]:
     return found
 
 
-@dataclass(frozen=True)
+@frozen
 class Recipe:
     """Makes the jobs of a setting.
 

@@ -20,7 +20,7 @@ import json
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import Any
 
@@ -32,6 +32,7 @@ from chainrule.engine.select import threads_of_engines
 from chainrule.errors import ChainruleError, DivergenceError, InvalidParameterError
 from chainrule.experiments.material import Material
 from chainrule.experiments.result import Result
+from chainrule.frozen import frozen
 from chainrule.maths.loss import LOSSES
 from chainrule.maths.metric import METRICS, Metric
 from chainrule.registry import REGISTRIES, Record, to_document, value_registry
@@ -45,7 +46,7 @@ _UNWRITTEN = ("on_event",)
 """Arguments that change no number, and cannot be written."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Job:
     """One run that is to be made.
 
@@ -185,16 +186,16 @@ def perform(job: Job, material: Material) -> Result:
     try:
         with threads_of_engines(1), material.draws.used():
             run = train(X=rows[0], y=rows[1], **arguments)
+        seconds = time.perf_counter() - began
+        if run.stop_reason == "interrupted":
+            raise KeyboardInterrupt
+        return _result(job, run, material, seconds)
     except DivergenceError as error:
         seconds = time.perf_counter() - began
         place = f"{error.where}: {error.got}"
         return replace(_empty(job), stop_reason="diverged", fault=place, seconds=seconds)
     except ChainruleError as error:
         return job.lost(_in_one_line(error))
-    seconds = time.perf_counter() - began
-    if run.stop_reason == "interrupted":
-        raise KeyboardInterrupt
-    return _result(job, run, material, seconds)
 
 
 def _in_one_line(error: ChainruleError) -> str:

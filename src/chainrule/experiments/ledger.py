@@ -14,6 +14,7 @@ d) The first line says which sweep it is. The file of another one is refused; a 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import importlib
 import io
@@ -58,7 +59,8 @@ def _opened(line: bytes) -> tuple[str, dict[str, Any]] | None:
         if text.startswith(middle, start) and text.endswith("}\n"):
             body = text[start + len(middle) : -2]
             if text[start - 16 : start] == _seal(kind, body):
-                return kind, json.loads(body)
+                value = json.loads(body)
+                return (kind, value) if isinstance(value, dict) else None
     return None
 
 
@@ -109,6 +111,7 @@ def read_ledger(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[Resu
         The file is missing, empty, damaged, or newer than this library.
     """
     place = Path(path)
+    _require_plain(place)
     try:
         content = place.read_bytes()
     except OSError as error:
@@ -120,7 +123,21 @@ def read_ledger(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[Resu
     if not heads:
         raise FileFormatError("the ledger is empty", where=str(place))
     _require_version(place, heads[-1])
-    return heads[-1], [Result.from_document(value) for kind, value in entries if kind == _RUN]
+    return heads[-1], _results(place, entries)
+
+
+def _results(path: Path, entries: Iterable[tuple[str, dict[str, Any]]]) -> list[Result]:
+    try:
+        return [Result.from_document(value) for kind, value in entries if kind == _RUN]
+    except FileFormatError as error:
+        error.where = str(path)
+        raise
+
+
+def _require_plain(path: Path) -> None:
+    """Refuse a device or a pipe, which may be read without end."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise UsageError("the ledger is no plain file", where=str(path))
 
 
 def _require_version(path: Path, head: Mapping[str, Any]) -> None:
@@ -174,6 +191,7 @@ class Ledger:
         self._file: io.FileIO | None = None
 
     def __enter__(self) -> Ledger:
+        _require_plain(self.path)
         try:
             self._file = open(self.path, "a+b", buffering=0)
             self._lock(self._file)
@@ -208,10 +226,7 @@ class Ledger:
         content = file.read()
         entries, end = _entries(self.path, content)
         heads = [value for kind, value in entries if kind == _HEAD]
-        for kind, value in entries:
-            if kind == _RUN:
-                result = Result.from_document(value)
-                self.results[result.key] = result
+        self.results = {result.key: result for result in _results(self.path, entries)}
         if heads:
             _require_version(self.path, heads[-1])
             self._require_same(heads[-1])
@@ -262,6 +277,8 @@ class Ledger:
     def _append(self, lines: list[bytes]) -> None:
         if self._file is None:
             raise UsageError("the ledger is not open", where=str(self.path))
+        if os.name == "posix" and not os.fstat(self._file.fileno()).st_nlink:
+            raise OSError(errno.ENOENT, "it was removed while the sweep ran")
         whole = self._file.seek(0, os.SEEK_END)
         rest = memoryview(b"".join(lines))
         try:
@@ -274,7 +291,20 @@ class Ledger:
             raise
 
 
-_NAMES = {"data": "the data", "arguments": "the fixed arguments", "axes": "the axes"}
+_NAMES = {
+    "data": "the data",
+    "arguments": "the fixed arguments",
+    "axes": "the axes",
+    "score": "the scores",
+    "greater_is_better": "the scores",
+    "method": "the methods",
+    "held": "the shares of held rows",
+    "scheme": "the splits",
+    "networks": "the networks",
+    "space": "the axes",
+    "search": "the ways to search",
+    "meanings": "the settings",
+}
 
 
 def _weight(name: str) -> tuple[bool, str]:

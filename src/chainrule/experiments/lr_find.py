@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,8 @@ from chainrule.engine.protocol import Clock, Rows
 from chainrule.engine.reference import ReferenceEngine
 from chainrule.engine.select import engine_for
 from chainrule.errors import DataError, InvalidParameterError
+from chainrule.frozen import frozen
+from chainrule.maths.augmentation import Augmentation
 from chainrule.maths.clipping import Clipping
 from chainrule.maths.loss import LOSSES, Loss
 from chainrule.maths.optimizer import OPTIMIZERS, Optimizer
@@ -37,7 +39,13 @@ from chainrule.nn.layer import Layer
 from chainrule.plan.plan import Plan, make_plan
 from chainrule.report.figures_canvas import Picture
 from chainrule.streams import Stream
+from chainrule.training.augmentation import (
+    Augmented,
+    choose_augmentations,
+    require_augmentable,
+)
 from chainrule.training.blocks_rows import BlockRows
+from chainrule.training.course import Course
 from chainrule.training.data import prepare
 
 __all__ = ["RateFinding", "lr_find", "read_off"]
@@ -57,7 +65,7 @@ _FIRST = 10
 """Updates before a ramp may end: the first losses say little."""
 
 
-@dataclass(frozen=True)
+@frozen
 class RateFinding:
     """What the ramps showed.
 
@@ -144,6 +152,7 @@ def lr_find(
     stop_factor: float = 4.0,
     penalties: Penalty | str | Sequence[Penalty | str] = (),
     clip: Clipping | str | float | Sequence[Clipping | str] | None = None,
+    augment: Augmentation | str | Sequence[Augmentation | str] = (),
     sample_weight: Any = None,
     dtype: str = "float32",
     seed: int = 0,
@@ -160,7 +169,7 @@ def lr_find(
 
     Parameters
     ----------
-    network, X, y, loss, optimizer, penalties, clip, sample_weight, dtype, seed
+    network, X, y, loss, optimizer, penalties, clip, augment, sample_weight, dtype, seed
         As for `chainrule.train`. The optimizer's own rate is not read.
     batch_size : int
         That of the run to come: a larger batch stands a larger rate.
@@ -216,40 +225,54 @@ def lr_find(
         network, data.sample_shape, criterion, data.targets.width, chosen, None, penalties, clip
     )
     batch = min(batch_size, len(rows))
+    changes = choose_augmentations(augment)
+    require_augmentable(Course(plan, rows, batch_size=batch, augment=changes))
     epoch = -(-len(rows) // batch)
     count = min(_STEPS, max(epoch, _STEPS // 2)) if steps is None else steps
     rates = np.geomspace(low, high, count)
     engine = engine_for(plan, dtype)
+    rule = (smoothing, stop_factor)
     losses = np.array(
         [
-            _ramp(plan, engine, rows, batch, rates, (smoothing, stop_factor), seed + ramp)
+            _ramp(plan, engine, _Epochs(rows, batch, changes, seed + ramp), rates, rule)
             for ramp in range(ramps)
         ]
     )
     return read_off(rates, losses, smoothing)
 
 
+class _Epochs:
+    """Rows in the order of a training run from that seed, augmented as it would."""
+
+    def __init__(self, rows: Rows, batch: int, changes: Sequence[Augmentation], seed: int) -> None:
+        self.rows, self.batch, self.seed = rows, batch, seed
+        self.steps = -(-len(rows) // batch)
+        self._changed = Augmented(changes, rows, seed) if changes else None
+
+    def epoch(self, epoch: int) -> tuple[Rows, np.ndarray]:
+        order = Stream(self.seed, "shuffle", epoch).permutation(len(self.rows))
+        return (self.rows, order) if self._changed is None else self._changed.epoch(order, epoch)
+
+
 def _ramp(
     plan: Plan,
     engine: ReferenceEngine,
-    rows: Rows,
-    batch: int,
+    data: _Epochs,
     rates: np.ndarray,
     rule: tuple[float, float],
-    seed: int,
 ) -> np.ndarray:
     """Return the loss of each update's batch, NaN from the end of the ramp on."""
-    smoothing, factor = rule
+    (smoothing, factor), seed, batch = rule, data.seed, data.batch
     losses, still = np.full(len(rates), np.nan), np.zeros(0)
     buffers = engine.buffers(seed)
     start = buffers.copy()
-    per_epoch = -(-len(rows) // batch)
     base = float(plan.optimizer.learning_rate)
-    mean, least, level, order = 0.0, math.inf, 0.0, np.zeros(0, np.int64)
+    mean, least, level = 0.0, math.inf, 0.0
+    rows, order = data.rows, np.zeros(0, np.int64)
     for step, rate in enumerate(rates):
-        epoch, place = divmod(step, per_epoch)
+        epoch, place = divmod(step, data.steps)
         if place == 0:
-            order = Stream(seed, "shuffle", epoch).permutation(len(rows))
+            rows, order = data.epoch(epoch)
             rest = Clock(seed, epoch, 0, len(rates), 0.0)  # at rate 0 the weights stay
             still = engine.epoch(start.copy(), rows, order, batch, rest).objectives
             level = float(still.mean()) if epoch == 0 else level

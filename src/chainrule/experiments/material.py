@@ -16,13 +16,14 @@ import hashlib
 import json
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import UsageError
+from chainrule.frozen import frozen
 from chainrule.streams import SharedDraws
 
 __all__ = ["Material", "Part", "SplitPlan"]
@@ -33,7 +34,7 @@ _KEPT = 6
 """Parts that stay in memory; runs come split by split."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Part:
     """Names of the arrays that hold some rows.
 
@@ -51,7 +52,7 @@ class Part:
     rows: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class SplitPlan:
     """The parts of one split."""
 

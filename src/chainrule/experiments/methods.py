@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from chainrule import nn
 from chainrule.api import train
 from chainrule.checks import Integer, Real, check_parameters
 from chainrule.experiments.methods_data import MethodTable, bundled_tables
+from chainrule.frozen import frozen
 from chainrule.streams import Stream
 from chainrule.tabular import Encoder, split_rows
 from chainrule.tabular.codes import LevelCode
@@ -40,7 +40,7 @@ Predictor = Callable[[np.ndarray], np.ndarray]
 """From encoded rows to positions of classes."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Fit:
     """One method, fitted once.
 
@@ -65,7 +65,7 @@ class Fit:
     test_accuracy: float
 
 
-@dataclass(frozen=True)
+@frozen
 class Methods:
     """All fits, with the tables that they were made on."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from chainrule.checks import shown
 from chainrule.data import california_housing
 from chainrule.errors import TargetError
+from chainrule.frozen import frozen
 from chainrule.tabular import Column, Table, read_table
 from chainrule.tabular.target import guess_task, require_target
 
@@ -22,7 +22,7 @@ _FEWEST = 40
 """Fewer rows cannot be split into training rows of several sizes and a test."""
 
 
-@dataclass(frozen=True)
+@frozen
 class MethodTable:
     """A table whose target is a class.
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from chainrule.experiments.methods import METHODS, Fit, Methods
 from chainrule.experiments.statistics import Interval, corrected_t
+from chainrule.frozen import frozen
 
 __all__ = [
     "NOTE",
@@ -30,7 +29,7 @@ NEAR = 0.02
 """An accuracy within two points of a method's best counts as having enough rows."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Summary:
     """One method on one table, on all training rows.
 

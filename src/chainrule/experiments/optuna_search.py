@@ -58,7 +58,8 @@ def _setting(search: Search, trial: Any) -> dict[str, Any]:
     for name, values in search.axes.items():
         if isinstance(values, Span):
             suggest = trial.suggest_int if values.whole else trial.suggest_float
-            setting[name] = suggest(name, values.low, values.high, log=values.log)
+            value = suggest(name, values.low, values.high, log=values.log)
+            setting[name] = value if values.whole else values.told(value)
         else:
             labels = [f"{place}: {label_of(value)}" for place, value in enumerate(values)]
             setting[name] = values[labels.index(trial.suggest_categorical(name, labels))]

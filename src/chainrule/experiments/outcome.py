@@ -6,18 +6,19 @@ import csv
 import io
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
-from chainrule.errors import UsageError
+from chainrule.errors import FileFormatError, UsageError
 from chainrule.experiments.ledger import read_ledger
 from chainrule.experiments.result import Result
 from chainrule.experiments.table import TableRow, summarised
+from chainrule.frozen import frozen
 
 __all__ = ["Sweep", "load_sweep"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Sweep:
     """What a sweep found.
 
@@ -51,7 +52,7 @@ class Sweep:
 
     def table(self) -> list[TableRow]:
         """Return one row for each setting: mean score, interval, runs, divergences; best first."""
-        return summarised(self.rows, self.greater_is_better)
+        return summarised(self.rows, self.greater_is_better, self.held)
 
     @property
     def best(self) -> TableRow:
@@ -115,11 +116,18 @@ def load_sweep(path: str | os.PathLike[str]) -> Sweep:
     head, results = read_ledger(path)
     latest = {result.key: result for result in results}
     rows = sorted(latest.values(), key=lambda result: (result.setting, result.split))
-    return Sweep(
-        rows,
-        str(head["score"]),
-        bool(head["greater_is_better"]),
-        dict(head.get("axes") or head.get("space") or {}),
-        float(head["held"]),
-        found=len(rows),
-    )
+    try:
+        return Sweep(
+            rows,
+            str(head["score"]),
+            bool(head["greater_is_better"]),
+            dict(head.get("axes") or head.get("space") or {}),
+            float(head["held"]),
+            found=len(rows),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise FileFormatError(
+            "the ledger does not say which sweep it is of",
+            where=str(path),
+            got=f"{type(error).__name__}: {error}",
+        ) from None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Any
 
 from chainrule.errors import FileFormatError
+from chainrule.frozen import frozen
+from chainrule.maths.augmentation import Augmentation
 from chainrule.training.document import cell, number
 
 __all__ = ["Result", "label_of", "setting_text"]
@@ -15,7 +17,7 @@ __all__ = ["Result", "label_of", "setting_text"]
 _NUMBERS = ("score", "test_score", "seconds")
 
 
-@dataclass(frozen=True)
+@frozen
 class Result:
     """One finished run.
 
@@ -127,6 +129,8 @@ def label_of(value: Any) -> Any:
     >>> import chainrule as cr
     >>> label_of(0.1), label_of((64, 32)), label_of(cr.Adam(0.5, beta1=0.8))
     (0.1, '64,32', 'adam(learning_rate=0.5, beta1=0.8)')
+    >>> label_of((cr.Shift(3, shape=(8, 8)), cr.Noise()))
+    'shift=3,noise'
     """
     if hasattr(value, "item") and not getattr(value, "shape", None):
         value = value.item()
@@ -134,9 +138,22 @@ def label_of(value: Any) -> Any:
         return value
     if isinstance(value, (tuple, list)):
         return ",".join(str(label_of(item)) for item in value) or "none"
+    if isinstance(value, Augmentation):
+        return _augmentation_text(value)
     if hasattr(value, "parameters") and getattr(value, "name", ""):
         return _record_text(value)
     return " ".join(repr(value).split())
+
+
+def _augmentation_text(member: Augmentation) -> str:
+    """Return an augmentation as the command line says it, without the pictures' shape."""
+    strength, *others = (name for name in member.rules if name != "shape")
+    plain = type(member)()
+    if any(getattr(member, name) != getattr(plain, name) for name in others):
+        return _record_text(member)
+    value = getattr(member, strength)
+    same = value == getattr(plain, strength)
+    return member.name if same else f"{member.name}={str(value).removesuffix('.0')}"
 
 
 def _record_text(record: Any) -> str:
@@ -166,4 +183,8 @@ def setting_text(settings: Mapping[str, Any]) -> str:
 
 
 def _short(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    """Return a value as shortly as it can be said without becoming another."""
+    if not isinstance(value, float):
+        return str(value)
+    short = f"{value:g}"
+    return short if float(short) == value or math.isnan(value) else repr(value)

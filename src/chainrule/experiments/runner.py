@@ -148,7 +148,7 @@ class Processes:
         waiting, attempts = Waiting(jobs), [0] * len(jobs)
         left = len(jobs)
         while len(self._crew) < min(self.workers, len(jobs)):
-            self._crew.append(self._started())
+            self._start()
         self._hand_over()
         for worker in self._crew:
             self._deal(worker, jobs, waiting)
@@ -165,8 +165,8 @@ class Processes:
                 left -= len(found)
                 tell(found)
 
-    def _started(self) -> Worker:
-        """Return a new worker.
+    def _start(self) -> None:
+        """Start a worker; it joins the crew.
 
         Raises
         ------
@@ -179,7 +179,7 @@ class Processes:
                 self._home = tempfile.TemporaryDirectory(prefix="chainrule-sweep-")
             folder = Path(self._home.name)
             start = partial(Spawned, folder) if source is None else partial(source.start, folder)
-            return Worker(start, self._inbox)
+            Worker(start, self._inbox, self._crew)
         except OSError as error:
             raise _not_started(error.strerror or str(error)) from None
 
@@ -251,7 +251,7 @@ class Processes:
         self._crew.remove(worker)
         if not worker.ready:
             raise _not_started(said)
-        self._crew.append(self._started())
+        self._start()
         self._hand_over()
         if not worker.busy:
             return []

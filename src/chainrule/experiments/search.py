@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from chainrule.api import DEFAULT_EPOCHS
@@ -19,6 +18,7 @@ from chainrule.experiments.axes import Span
 from chainrule.experiments.bench import Bench
 from chainrule.experiments.design import Axes, drawings, grid
 from chainrule.experiments.result import Result
+from chainrule.frozen import frozen
 
 __all__ = ["METHODS", "Search", "rungs"]
 
@@ -31,7 +31,7 @@ _DRAWN = 20
 """Settings that are drawn where nobody says how many."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Search:
     """What a method needs to know.
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chainrule.checks import AnyOf, Integer, NoneValue, Real, check_parameters
-from chainrule.errors import DataError, UsageError
+from chainrule.errors import ChainruleError, DataError, UsageError
 from chainrule.experiments.material import Material, Part, SplitPlan
+from chainrule.frozen import frozen
 from chainrule.maths.loss import Loss
 from chainrule.streams import Stream
 from chainrule.training.data import check_inputs, check_weights
 from chainrule.training.names import column_names, require_names
 from chainrule.training.split import split_rows
-from chainrule.training.targets import fit_targets, target_array
+from chainrule.training.targets import Targets, fit_targets, target_array
 
 __all__ = ["Scheme", "fold_rows", "material_of"]
 
@@ -29,7 +29,7 @@ _RULES = {
 _DEFAULT_SHARE = 0.2
 
 
-@dataclass(frozen=True)
+@frozen
 class Scheme:
     """How rows are held back, how often, and from which seed on.
 
@@ -168,15 +168,17 @@ def material_of(
     targets, _ = fit_targets(target_array(arrays["y"][rows]), loss)
     codes = None if targets.classes is None else targets.codes(target_array(arrays["y"][rows]))
     held: Part | None = None
-    if isinstance(test, (int, float)):
-        kept, aside = split_rows(len(rows), float(test), scheme.seed, codes)
+    if test is not None and not isinstance(test, (tuple, list)):
+        share: Any = test
+        check_parameters({"test": Real(0, 1, closed="neither")}, {"test": share}, str)
+        kept, aside = split_rows(len(rows), float(share), scheme.seed, codes)
         arrays["test"] = rows[aside]
         held = Part("X", "y", "w" if "w" in arrays else None, "test")
         rows, codes = rows[kept], None if codes is None else codes[kept]
     elif test is not None:
-        held = _given(arrays, "test", test, X, dtype)
+        held = _given(arrays, "test", test, X, dtype, targets)
     if validation is not None:
-        given = _given(arrays, "validation", validation, X, dtype)
+        given = _given(arrays, "validation", validation, X, dtype, targets)
         arrays["all"] = rows
         part = Part("X", "y", "w" if "w" in arrays else None, "all")
         return Material(arrays, [SplitPlan(part, given, held)] * scheme.splits)
@@ -208,7 +210,12 @@ def _cut(
 
 
 def _given(
-    arrays: dict[str, np.ndarray], name: str, rows: Sequence[Any], X: Any, dtype: str
+    arrays: dict[str, np.ndarray],
+    name: str,
+    rows: Sequence[Any],
+    X: Any,
+    dtype: str,
+    targets: Targets,
 ) -> Part:
     if not isinstance(rows, (tuple, list)) or len(rows) not in (2, 3):
         raise UsageError(f"{name} is not understood", where=name, expected="(X, y)")
@@ -217,6 +224,11 @@ def _given(
     arrays[f"{name}_y"] = _plain(target_array(rows[1]))
     if len(arrays[f"{name}_X"]) != len(arrays[f"{name}_y"]):
         raise DataError(f"{name} X and y have different numbers of rows", where=name)
+    try:
+        targets.encode(target_array(arrays[f"{name}_y"]))
+    except ChainruleError as error:
+        error.where = f"{name} {error.where}".strip()
+        raise
     if arrays[f"{name}_X"].shape[1:] != arrays["X"].shape[1:]:
         raise DataError(
             f"the {name} rows are not like the others",

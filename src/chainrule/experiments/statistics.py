@@ -3,24 +3,28 @@ r"""Means, intervals and tests for scores of repeated runs.
 Decisions
 ---------
 a) Runs on repeated splits of one table are not independent: their training rows overlap. The usual
-   paired t-test then finds differences that are none. The corrected resampled t-test
-   widens the variance by the share of held rows, and is what `compare` goes by.
+   paired t-test then finds differences that are none, and Student's 95 % interval of a mean of ten
+   repeats holds it in 75 % of tables (simulated; 93 % to 96 % with the correction). The corrected
+   resampled t-test widens the variance by the share of held rows, in tests and in intervals.
 b) With few repeats a t-test leans on its assumption of normal differences, so the signed-rank
    test stands beside it; it assumes symmetry alone. With less than six pairs it cannot find
    anything at 5 %, and says so by its p-value.
-c) Many pairs are many chances to be fooled: p-values are corrected by Holm's method.
+c) Scores that count rows are coarse, so a few repeats may all differ by the same number. A t-test
+   takes that for certainty; the sign test, which only counts, stands in for it there.
+d) Many pairs are many chances to be fooled: p-values are corrected by Holm's method.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import DataError
+from chainrule.frozen import frozen
 
 __all__ = [
     "Interval",
@@ -28,6 +32,7 @@ __all__ = [
     "holm",
     "mean_interval",
     "mean_ranks",
+    "pairs_among",
     "rank_difference",
     "sign_test",
     "signed_rank",
@@ -35,9 +40,11 @@ __all__ = [
 
 LEVEL = 0.95
 """Share of the intervals that hold what they are of."""
+_SAME = 1e-12
+"""Deviation over mean of numbers that differ by roundings alone."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Interval:
     """A mean and the interval around it; NaN where there are too few numbers."""
 
@@ -50,14 +57,16 @@ class Interval:
     """Of the hypothesis that the true mean is 0."""
 
 
-def mean_interval(values: Sequence[float], level: float = LEVEL) -> Interval:
-    r"""Return the mean of numbers and its interval by Student's t.
+def mean_interval(values: Sequence[float], held: float = 0.0, level: float = LEVEL) -> Interval:
+    r"""Return the mean of numbers and its interval by Student's t, for scores of repeated splits.
 
-    .. math:: \bar x \pm t_{n-1} \, s / \sqrt n
+    .. math:: \bar x \pm t_{n-1} \, s \sqrt{1/n + n_h / n_t}
 
-    with :math:`\bar x`, :math:`s` mean and standard deviation of `values`, :math:`n` their number.
+    with :math:`\bar x`, :math:`s` mean and standard deviation of `values`, :math:`n` their number
+    and :math:`n_h / n_t` = `held` as in `corrected_t`; 0 is Student's own interval.
 
-    Source: Student, "The probable error of a mean" (Biometrika 1908).
+    Source: Student, "The probable error of a mean" (Biometrika 1908); Nadeau, Bengio, "Inference
+    for the generalization error" (Machine Learning 2003).
 
     Example
     -------
@@ -66,7 +75,9 @@ def mean_interval(values: Sequence[float], level: float = LEVEL) -> Interval:
     >>> found.mean, round(found.low, 3)
     (2.0, -0.484)
     """
-    return corrected_t(values, 0.0, level)
+    found = corrected_t(values, held, level)
+    same = found.deviation <= _SAME * abs(found.mean)  # no test, so no need to doubt them
+    return replace(found, low=found.mean, high=found.mean) if same else found
 
 
 def corrected_t(differences: Sequence[float], held: float, level: float = LEVEL) -> Interval:
@@ -85,6 +96,9 @@ def corrected_t(differences: Sequence[float], held: float, level: float = LEVEL)
         Student's paired test.
     level : float
         Share of the intervals that hold the true mean.
+
+    Where all differences are the same there is no variance to go by: p is that of the sign test,
+    and the interval is NaN unless p is small enough.
 
     Source: Nadeau, Bengio, "Inference for the generalization error" (Machine Learning 2003), with
     Bouckaert, Frank (PAKDD 2004) for repeated folds.
@@ -108,8 +122,10 @@ def corrected_t(differences: Sequence[float], held: float, level: float = LEVEL)
     deviation = float(values.std(ddof=1))
     error = deviation * math.sqrt(1 / count + held)
     reach = float(special.stdtrit(count - 1, 0.5 + level / 2)) * error
-    if error == 0:
-        return Interval(mean, mean, mean, deviation, 1.0 if mean == 0 else 0.0)
+    if deviation <= _SAME * abs(mean):
+        p = sign_test(values)
+        end = mean if mean == 0 or p < 1 - level else math.nan
+        return Interval(mean, end, end, deviation, p)
     p = float(2 * special.stdtr(count - 1, -abs(mean) / error))
     return Interval(mean, mean - reach, mean + reach, deviation, p)
 
@@ -140,7 +156,7 @@ def signed_rank(differences: Sequence[float]) -> float:
     return float(found.pvalue)
 
 
-def sign_test(differences: Sequence[float]) -> float:
+def sign_test(differences: Sequence[float] | np.ndarray) -> float:
     """Return the two-sided p-value of the sign test: how often one side was ahead, no more.
 
     Source: Arbuthnot (1710); Conover, "Practical nonparametric statistics" (1999), 3.4.
@@ -160,8 +176,14 @@ def sign_test(differences: Sequence[float]) -> float:
     return float(stats.binomtest(ahead, ahead + behind).pvalue)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm(p_values: Sequence[float], of: int | None = None) -> list[float]:
     """Return p-values corrected for their number by Holm's method; NaN stays NaN and counts.
+
+    Parameters
+    ----------
+    p_values : sequence of float
+    of : int, optional
+        Number of all that these were picked out of after a look at the data; theirs without.
 
     Source: Holm, "A simple sequentially rejective multiple test procedure" (1979).
 
@@ -171,13 +193,18 @@ def holm(p_values: Sequence[float]) -> list[float]:
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
     """
-    count, least = len(p_values), 0.0
-    corrected = [math.nan] * count
-    known = [place for place in range(count) if not math.isnan(p_values[place])]
+    count, least = of or len(p_values), 0.0
+    corrected = [math.nan] * len(p_values)
+    known = [place for place in range(len(p_values)) if not math.isnan(p_values[place])]
     for turn, place in enumerate(sorted(known, key=lambda place: p_values[place])):
         least = max(least, min(1.0, (count - turn) * p_values[place]))
         corrected[place] = least
     return corrected
+
+
+def pairs_among(settings: int) -> int:
+    """Return the number of pairs that settings make; who is best is known after a look at all."""
+    return max(math.comb(settings, 2), 1)
 
 
 def mean_ranks(table: Sequence[Sequence[float]], greater_is_better: bool) -> list[float]:
@@ -208,14 +235,15 @@ def mean_ranks(table: Sequence[Sequence[float]], greater_is_better: bool) -> lis
     return [float(rank) for rank in stats.rankdata(lower, axis=1).mean(axis=0)]
 
 
-def rank_difference(settings: int, repeats: int, level: float = LEVEL) -> float:
+def rank_difference(settings: int, repeats: int, held: float = 0.0, level: float = LEVEL) -> float:
     r"""Return by how much two mean ranks must differ to count, by Nemenyi's test.
 
-    .. math:: q_{\alpha, k} \sqrt{k (k + 1) / (6 n)}
+    .. math:: q_{\alpha, k} \sqrt{\frac{k (k + 1)}{6} \left(\frac1n + \frac{n_h}{n_t}\right)}
 
-    with :math:`k` = `settings`, :math:`n` = `repeats` and :math:`q` the quantile of the studentised
-    range over :math:`\sqrt 2`. Repeats on splits of one table are not independent, so it is a
-    guide here and no proof.
+    with :math:`k` = `settings`, :math:`n` = `repeats`, :math:`q` the quantile of the studentised
+    range over :math:`\sqrt 2`, and :math:`n_h / n_t` = `held` as in `corrected_t`: ranks of
+    repeats on splits of one table are not independent either, and without it two equal settings
+    are told apart three times as often as promised.
 
     Source: Nemenyi (1963); Demsar, "Statistical comparisons of classifiers over multiple data
     sets" (JMLR 2006), table 5.
@@ -229,4 +257,4 @@ def rank_difference(settings: int, repeats: int, level: float = LEVEL) -> float:
     from scipy import stats
 
     quantile = float(stats.studentized_range.ppf(level, settings, np.inf)) / math.sqrt(2)
-    return quantile * math.sqrt(settings * (settings + 1) / (6 * repeats))
+    return quantile * math.sqrt(settings * (settings + 1) / 6 * (1 / repeats + held))

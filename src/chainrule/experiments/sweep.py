@@ -6,11 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chainrule.api import DEFAULT_EPOCHS
 from chainrule.experiments.axes import Span, axes_of, first_of
 from chainrule.experiments.bench import Listener
 from chainrule.experiments.campaign import Campaign
-from chainrule.experiments.design import Axes, loss_of
+from chainrule.experiments.design import Axes, epochs_of, loss_of
 from chainrule.experiments.outcome import Sweep
 from chainrule.experiments.search import Search
 from chainrule.experiments.splits import Scheme, material_of
@@ -123,8 +122,7 @@ def sweep(
     dtype = "float64" if "float64" in _values(checked, arguments, "dtype") else "float32"
     data: dict[str, Any] = {"sample_weight": sample_weight, "validation": validation, "test": test}
     material = material_of(X, y, loss_of(first), scheme, dtype=dtype, **data)
-    epochs = int(arguments.get("epochs") or DEFAULT_EPOCHS)
-    search = Search(checked, seed, True, epochs, runs, eta, first_epochs)
+    search = Search(checked, seed, True, epochs_of(arguments), runs, eta, first_epochs)
     campaign = Campaign(network, material, scheme, arguments, search, method=method, score=score)
     return campaign.run(out, workers, on_result)
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chainrule.experiments.result import Result, setting_text
 from chainrule.experiments.statistics import mean_interval
+from chainrule.frozen import frozen
 from chainrule.storage.document import plain
 
 __all__ = ["TableRow", "summarised"]
 
 
-@dataclass(frozen=True)
+@frozen
 class TableRow:
     """What the repeats of one setting say together.
 
@@ -25,13 +25,14 @@ class TableRow:
     settings : mapping of axis to value
     mean, low, high : float
         Mean score on the validation rows and its 95 % interval by Student's t, of the runs that
-        have a score. On repeated splits the interval is somewhat too narrow, because
-        training rows overlap; `chainrule.compare` corrects for it.
+        have a score; wider where the training rows of the splits overlap.
     deviation : float
     scored, runs : int
         Runs that have a score, and all.
     diverged, failed : int
     test_mean, test_low, test_high : float
+        The same on the test rows, which are the same in all repeats: the interval is of other
+        training rows and seeds, and not of other test rows.
     epochs : int
         Epochs planned.
     seconds : float
@@ -64,7 +65,9 @@ class TableRow:
         return plain({**self.settings, **{name: getattr(self, name) for name in names}})
 
 
-def summarised(results: Sequence[Result], greater_is_better: bool) -> list[TableRow]:
+def summarised(
+    results: Sequence[Result], greater_is_better: bool, held: float = 0.0
+) -> list[TableRow]:
     """Return one row for each setting: those that trained longest first, then by mean score.
 
     A setting with runs that diverged or failed stands behind those without, however good the
@@ -74,6 +77,8 @@ def summarised(results: Sequence[Result], greater_is_better: bool) -> list[Table
     ----------
     results : sequence of Result
     greater_is_better : bool
+    held : float
+        Held rows over training rows of one split, where splits overlap.
 
     Example
     -------
@@ -86,7 +91,7 @@ def summarised(results: Sequence[Result], greater_is_better: bool) -> list[Table
     groups: dict[str, list[Result]] = {}
     for result in results:
         groups.setdefault(_name(result), []).append(result)
-    rows = [_row(group) for group in groups.values()]
+    rows = [_row(group, held) for group in groups.values()]
     sign = -1.0 if greater_is_better else 1.0
 
     def place(row: TableRow) -> tuple[float, ...]:
@@ -101,12 +106,12 @@ def _name(result: Result) -> str:
     return repr(sorted(result.settings.items(), key=lambda entry: entry[0]))
 
 
-def _row(group: Sequence[Result]) -> TableRow:
+def _row(group: Sequence[Result], held: float) -> TableRow:
     longest = max(result.epochs for result in group)
     group = [result for result in group if result.epochs == longest]
     scores = [result.score for result in group if math.isfinite(result.score)]
     tests = [result.test_score for result in group if math.isfinite(result.test_score)]
-    found, tested = mean_interval(scores), mean_interval(tests)
+    found, tested = mean_interval(scores, held), mean_interval(tests, held)
     return TableRow(
         settings=group[0].settings,
         mean=found.mean,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from chainrule.checks import shown
 from chainrule.engine.protocol import Rows
+from chainrule.frozen import frozen
 from chainrule.glass.comparison import TOLERANCES, Comparison, Method, compare, json_number
 from chainrule.glass.gradcheck import check_plan, choose_method
 from chainrule.glass.op_point import op_point, sample_inputs
@@ -30,7 +30,7 @@ ROW_COUNT = 5
 TARGETS = 2
 
 
-@dataclass(frozen=True)
+@frozen
 class CheckRow:
     """The outcome of one case."""
 
@@ -95,7 +95,7 @@ def finished(layer: Layer, sample_shape: tuple[int, ...], width: int) -> Sequent
     return Sequential(layer, *flat, Dense(width))
 
 
-@dataclass(frozen=True)
+@frozen
 class NetworkCase:
     """A layer with a linear head, under a loss."""
 
@@ -152,7 +152,7 @@ class NetworkCase:
         return _row(self, method, report.comparison)
 
 
-@dataclass(frozen=True)
+@frozen
 class OpCase:
     """One operation alone."""
 

@@ -14,11 +14,11 @@ c) By default one random direction for each tensor and a few through all of them
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
+from chainrule.frozen import frozen
 from chainrule.glass.complex_step import COMPLEX_STEP, complex_step
 from chainrule.glass.differences import Slope, central_difference
 from chainrule.glass.point import Point
@@ -36,7 +36,7 @@ _TOTAL_DIRECTIONS = 2
 Direction = dict[str, np.ndarray]
 
 
-@dataclass(frozen=True)
+@frozen
 class TensorCheck:
     """The outcome for one tensor, or for all of them together (`"total"`)."""
 
@@ -67,7 +67,7 @@ class TensorCheck:
         }
 
 
-@dataclass(frozen=True)
+@frozen
 class Comparison:
     """All tensors of one point."""
 

@@ -11,12 +11,12 @@ b) Where there is no compiled engine, or it cannot run a plan, there is no case:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.engine.native import NativeEngine, reason_for_reference
 from chainrule.engine.protocol import Buffers, Clock
+from chainrule.frozen import frozen
 from chainrule.glass.cases import CheckRow, NetworkCase
 from chainrule.glass.comparison import TOLERANCES
 from chainrule.glass.point import network_point
@@ -27,7 +27,7 @@ _FLOOR = 1e-3
 _SEED = 0
 
 
-@dataclass(frozen=True)
+@frozen
 class CompiledCase:
     """A network with a loss, on both engines."""
 

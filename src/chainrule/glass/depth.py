@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from chainrule.checks import Each, Integer, check_parameters
 from chainrule.engine.protocol import Buffers, Rows
 from chainrule.engine.reference import ReferenceEngine
 from chainrule.errors import InvalidParameterError
+from chainrule.frozen import frozen
 from chainrule.maths.activation import ACTIVATIONS
 from chainrule.nn.combine import Residual, Sequential
 from chainrule.nn.dense import Activation, Dense
@@ -58,7 +58,7 @@ SCHEMES: dict[str, Callable[[str, int], list[Layer]]] = {
 """What one layer is made of, by the name of the scheme; the last two start as He's."""
 
 
-@dataclass(frozen=True)
+@frozen
 class DepthPoint:
     """One network's answer.
 
@@ -81,7 +81,7 @@ class DepthPoint:
     slopes: float
 
 
-@dataclass(frozen=True)
+@frozen
 class DepthReport:
     """All points, in the order of activation, scheme and depth."""
 

@@ -16,11 +16,11 @@ d) If even the smallest step crosses a corner, the point is on it. Then both one
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from chainrule.frozen import frozen
 from chainrule.glass.complex_step import shifted
 from chainrule.maths.arrays import Array
 
@@ -34,7 +34,7 @@ _CENTRAL = np.array([1.0, -8.0, 8.0, -1.0]) / 12.0
 _ASIDE = np.linalg.solve(np.vander(np.arange(1.0, 6.0), increasing=True).T, np.eye(5)[1])
 
 
-@dataclass(frozen=True)
+@frozen
 class Guard:
     """Numbers that may sit on a corner: where they are, and how far each is from the nearest."""
 
@@ -49,7 +49,7 @@ class Guard:
         return (moved > 0) & (moved >= self.distance) & (other.distance <= moved)
 
 
-@dataclass(frozen=True)
+@frozen
 class Probe:
     """The objective at one point, with its guards."""
 
@@ -57,7 +57,7 @@ class Probe:
     guards: tuple[Guard, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Slope:
     """A derivative from the left and from the right; both are the same on a smooth stretch."""
 
@@ -74,7 +74,7 @@ class Slope:
         return min(max(slope, min(self.left, self.right)), max(self.left, self.right))
 
 
-@dataclass(frozen=True)
+@frozen
 class _Line:
     """A function along a line through the point."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from chainrule.errors import (
     TargetError,
     UsageError,
 )
+from chainrule.frozen import frozen
 from chainrule.glass.comparison import (
     TOLERANCES,
     Comparison,
@@ -38,7 +38,7 @@ _ATTEMPTS = 4
 _RULES = {"training": Boolean(), "full": Boolean(), "seed": Integer()}
 
 
-@dataclass(frozen=True)
+@frozen
 class GradcheckReport:
     """What a gradient check found; true in a condition if it passed.
 

@@ -17,12 +17,12 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import ShapeError
+from chainrule.frozen import frozen
 from chainrule.glass.cases import Case, CheckRow, NetworkCase, OpCase
 from chainrule.glass.compiled import CompiledCase, runs_compiled
 from chainrule.glass.op_point import sample_inputs
@@ -69,7 +69,7 @@ def check(case: Case) -> CheckRow:
         return CheckRow(case.group, case.name, "", np.inf, 0.0, False, said, 0.0)
 
 
-@dataclass(frozen=True)
+@frozen
 class LawReport:
     """The outcome of all cases."""
 

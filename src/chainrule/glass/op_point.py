@@ -6,12 +6,13 @@ The number to differentiate is `sum(C * output)` with a fixed C, so that dOutput
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import ShapeError
+from chainrule.frozen import frozen
 from chainrule.glass.differences import Guard, Probe
 from chainrule.glass.point import guard_of
 from chainrule.maths.arrays import Array
@@ -22,7 +23,7 @@ from chainrule.streams import Stream
 __all__ = ["OpPoint", "op_point", "sample_inputs"]
 
 
-@dataclass(frozen=True)
+@frozen
 class OpPoint:
     """One operation, as a function of its inputs and trainable tensors."""
 

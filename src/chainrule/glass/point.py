@@ -13,7 +13,7 @@ c) The weights are the network's own first weights, moved a little: with every b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +21,7 @@ import numpy as np
 from chainrule.engine.protocol import Buffers, Evaluation, Rows
 from chainrule.engine.reference import ReferenceEngine
 from chainrule.engine.walk import Walk, draw_noise
+from chainrule.frozen import frozen
 from chainrule.glass.differences import Guard, Probe
 from chainrule.maths.arrays import Array
 from chainrule.nn.graph import Node
@@ -60,7 +61,7 @@ class Point(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@frozen
 class NetworkPoint:
     """One point of a plan's objective, as a function of the parameters and of X."""
 

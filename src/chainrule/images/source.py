@@ -20,7 +20,7 @@ import numpy as np
 
 from chainrule.checks import shown
 from chainrule.errors import DataError, InvalidParameterError, UsageError
-from chainrule.files import readable_file
+from chainrule.files import as_path, readable_file
 from chainrule.frozen import frozen
 from chainrule.images.arrays import as_labels, as_pixels, read_npy
 from chainrule.images.collection import Images
@@ -112,7 +112,7 @@ def read_images(
     >>> images.shape, images.classes, images.X.shape, images.X.max().item()
     ((3, 3), (4, 9), (2, 9), 1.0)
     """
-    path = Path(path)
+    path = as_path(path)
     _check_size(size)
     found = _found(path)
     wanted = next(iter(found)) if part is None else part
@@ -142,13 +142,13 @@ def _check_size(size: object) -> None:
 
 
 def _found(path: Path) -> dict[Part, _Pair | Path]:
-    if not path.is_dir():
-        readable_file(path, "picture or folder of pictures")
-        return {"all": _pair_of(path) if path.suffix.lower() not in SUFFIXES else path}
     try:
-        return _parts_of(path)
+        if path.is_dir():
+            return _parts_of(path)
     except OSError as error:
         raise DataError(f"the folder cannot be read: {error.strerror}", where=str(path)) from None
+    readable_file(path, "picture or folder of pictures")
+    return {"all": _pair_of(path) if path.suffix.lower() not in SUFFIXES else path}
 
 
 def _parts_of(folder: Path) -> dict[Part, _Pair | Path]:

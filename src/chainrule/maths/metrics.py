@@ -17,6 +17,7 @@ d) A score that is not defined is NaN: no rows, no weight, R^2 of a single row.
 from __future__ import annotations
 
 from chainrule.maths.metrics_classification import Accuracy, BalancedAccuracy, Brier, LogLoss
+from chainrule.maths.metrics_ranking import AveragePrecision, RocAuc
 from chainrule.maths.metrics_regression import (
     R2,
     MeanAbsoluteError,
@@ -29,6 +30,7 @@ from chainrule.maths.metrics_regression import (
 __all__ = [
     "R2",
     "Accuracy",
+    "AveragePrecision",
     "BalancedAccuracy",
     "Brier",
     "LogLoss",
@@ -36,5 +38,6 @@ __all__ = [
     "MeanPinballLoss",
     "MeanSquaredError",
     "PoissonDeviance",
+    "RocAuc",
     "RootMeanSquaredError",
 ]

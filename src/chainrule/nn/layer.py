@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import MISSING
-from typing import Any, ClassVar
+from itertools import chain
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
 from chainrule.checks import AnyOf, Name, NoneValue
+from chainrule.errors import InvalidParameterError
 from chainrule.maths.activation import Activation as ActivationRecord
 from chainrule.nn.builder import GraphBuilder, input_tensor
 from chainrule.nn.graph import Graph, Tensor
@@ -70,6 +72,9 @@ class Layer(Record):
 
 LAYERS = new_registry("layer", Layer)
 
+MAX_NESTING = 25
+"""Layers within layers: a model file has room for as many, with all that belongs to them."""
+
 
 def build_graph(network: Layer, sample_shape: tuple[int, ...]) -> Graph:
     """Return the graph of a network for samples of one shape.
@@ -81,6 +86,24 @@ def build_graph(network: Layer, sample_shape: tuple[int, ...]) -> Graph:
     >>> [node.name for node in graph.nodes]
     ['dense_1', 'relu_1', 'dense_2']
     """
+    _require_shallow(network)
     X = input_tensor(sample_shape)
     builder = GraphBuilder(X)
     return builder.graph(network.build(builder, X))
+
+
+def _require_shallow(network: Layer) -> None:
+    """Refuse what could be trained, and then not be stored."""
+    inner: list[object] = [network]
+    for _ in range(MAX_NESTING):
+        parameters = [v for layer in inner for v in cast(Layer, layer).parameters().values()]
+        several = [v for v in parameters if isinstance(v, tuple)]
+        inner = [v for v in (*parameters, *chain.from_iterable(several)) if isinstance(v, Layer)]
+        if not inner:
+            return
+    raise InvalidParameterError(
+        "layers are nested too deeply",
+        where="network",
+        expected=f"at most {MAX_NESTING} layers, each within the other",
+        do="put layers that follow each other into one nn.Sequential",
+    )

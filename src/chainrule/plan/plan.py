@@ -15,6 +15,7 @@ d) One order of one step, fixed: forward, loss, backward, penalties, clipping, u
 from __future__ import annotations
 
 import fnmatch
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Any, cast
@@ -261,6 +262,7 @@ def make_plan(
     check_parameters(_RULES, {"reduction": reduction, "targets": targets}, "make_plan.{}".format)
     graph = build_graph(layer, sample_shape)
     _check_output(graph, record, targets)
+    _check_size(graph)
     return Plan(
         network=layer,
         graph=graph,
@@ -273,6 +275,22 @@ def make_plan(
         targets=targets,
         groups=_checked_groups(groups, graph.parameters),
     )
+
+
+MOST_PARAMETERS = 2**40
+"""More of them than any memory holds, and still a length that NumPy can say."""
+
+
+def _check_size(graph: Graph) -> None:
+    counts = {entry.name: math.prod(sizes(entry.shape)) for entry in graph.parameters}
+    total = sum(counts.values())
+    if total > MOST_PARAMETERS:
+        raise InvalidParameterError(
+            "the network has more parameters than any memory holds",
+            where=max(counts, key=lambda name: counts[name]),
+            expected=f"at most {MOST_PARAMETERS:,}",
+            got=shown(total),
+        )
 
 
 _RULES = {"reduction": OneOf(("mean", "sum")), "targets": Integer(1)}

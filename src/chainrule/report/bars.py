@@ -17,7 +17,7 @@ _NUMBERED = 12
 """Up to so many classes each cell has room for its count."""
 _WIDTH = 560
 _ROW = 24
-_LONGEST = 26
+_LONGEST = 24
 _LETTER = 6.6
 """Width of a letter, about, where the style sheet's font is 12 px high."""
 _STRONG = 0.55
@@ -62,7 +62,7 @@ def _named(x: float, y: float, name: str) -> str:
 def confusion_chart(counts: np.ndarray, labels: Sequence[str]) -> Drawing:
     """Return a confusion matrix: true classes down, predicted classes across.
 
-    A cell is as dark as its share of its row; a tooltip says its count.
+    The stronger its colour, the larger a cell's share of its row; a tooltip says its count.
 
     Parameters
     ----------

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+
+from chainrule.frozen import frozen
 
 __all__ = ["Bin", "calibration_error", "group_means", "reliability"]
 
@@ -14,7 +15,7 @@ _Z = 1.959964
 """Quantile of the normal distribution for a 95 % interval."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Bin:
     """Rows whose probability lies in one interval.
 

@@ -56,7 +56,7 @@ def line_chart(
         # The legend lies above the plane: within it, it would cover lines and the mark.
         parts.append(f'<path class="line line-{number}" d="M{start:.0f} {TOP - 14}h22"/>')
         parts.append(text(start + 28, TOP - 10, name))
-        start += 52 + _LETTER * len(name)
+        start += 62 + _LETTER * len(name)
     return Drawing.framed(parts, " and ".join(lines), WIDTH, HEIGHT)
 
 

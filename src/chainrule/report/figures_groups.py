@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainrule.errors import DataError
+from chainrule.frozen import frozen
 from chainrule.report.figures_canvas import plain
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _FEW = 7
 """Up to so many runs a band goes from the lowest to the highest."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Group:
     """The runs of one setting.
 
@@ -65,12 +65,11 @@ class Group:
         """Mean of the scores; NaN if no run has one."""
         return float(self.scores.mean()) if len(self.scores) else math.nan
 
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The 95 % interval of the mean; NaN for fewer than two scores."""
+    def interval(self, held: float = 0.0) -> tuple[float, float]:
+        """Return the 95 % interval of the mean; NaN for fewer than two scores."""
         from chainrule.experiments.statistics import mean_interval
 
-        found = mean_interval(self.scores.tolist())
+        found = mean_interval(self.scores.tolist(), held)
         return found.low, found.high
 
     @property
@@ -91,7 +90,7 @@ class Group:
         return ", ".join(f"{n} of {len(self.runs)} {word}" for n, word in parts if n > 0)
 
 
-@dataclass(frozen=True)
+@frozen
 class Curve:
     """One quantity of one group along the training.
 
@@ -112,7 +111,7 @@ class Curve:
     ends: tuple[tuple[float, float], ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Panel:
     """One plane of a picture.
 

@@ -39,6 +39,7 @@ def score_picture(
     score: str = "score",
     greater_is_better: bool = True,
     ties: Collection[str] = (),
+    held: float = 0.0,
 ) -> Picture:
     """Return the final score of each setting, best first: every run, the mean and its interval.
 
@@ -52,6 +53,8 @@ def score_picture(
     greater_is_better : bool
     ties : collection of str
         Settings in words (`Result.setting`) that a paired test does not tell from the best.
+    held : float
+        Held rows over training rows of one split, where splits overlap.
 
     Example
     -------
@@ -74,8 +77,10 @@ def score_picture(
 
     def draw(figure: Any) -> None:
         plane = figure.subplots()
-        reaches = [value for group in shown for value in (*group.scores, *group.interval)]
-        low, high, log = limits(reaches)
+        reaches = [value for group in shown for value in (*group.scores, *group.interval(held))]
+        # A wide interval that ends near 0 does not make powers of ten of an accuracy.
+        powers = limits([value for group in shown for value in group.scores])[2]
+        low, high, log = limits(reaches, 20.0 if powers else math.inf)
         axis(plane.xaxis, low, high, log)
         plane.set_ylim(len(shown) - 0.4, -0.6)
         plane.set_yticks(range(len(shown)), labels=[group.name for group in shown])
@@ -90,7 +95,8 @@ def score_picture(
         if 0 < whole < len(shown):
             plane.axhline(whole - 0.5, color=FAINT, linewidth=1, linestyle=(0, (4, 3)))
         for place, group in enumerate(shown):
-            _score_row(plane, place, group, marks[place], _range(means))
+            reach = group.interval(held)
+            _score_row(plane, place, group, reach, marks[place], _range(means))
 
     return Picture(f"{score} of each setting, best first", 860, 74 + 27 * len(shown), draw, caption)
 
@@ -106,8 +112,10 @@ def _mark(place: int, group: Group, ties: Collection[str]) -> str:
     return "not told apart from the best" if group.runs[0].setting in ties else ""
 
 
-def _score_row(plane: Any, place: int, group: Group, mark: str, width: float) -> None:
-    low, high = group.interval
+def _score_row(
+    plane: Any, place: int, group: Group, reach: tuple[float, float], mark: str, width: float
+) -> None:
+    low, high = reach
     colour = SECOND if mark == "best" else FIRST
     plane.axhline(place, color=LINE, linewidth=0.8, zorder=0)
     if math.isfinite(low) and high > low:

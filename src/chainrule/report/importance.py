@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
+from chainrule.frozen import frozen
 from chainrule.streams import Stream
 
 __all__ = ["Importance", "affordable", "permutation_importance"]
@@ -18,7 +18,7 @@ BUDGET = 2e10
 """Arithmetic operations for all columns: a second or two."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Importance:
     """What shuffling one column did.
 

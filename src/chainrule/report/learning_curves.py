@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from chainrule.frozen import frozen
 from chainrule.report.svg import (
     HEIGHT,
     LEFT,
@@ -23,7 +23,7 @@ _DASHES = ("", "7 4", "2 3")
 _LETTER = 6.4
 
 
-@dataclass(frozen=True)
+@frozen
 class Point:
     """A mean over repeats at a number of rows, with the least and the largest of them."""
 

@@ -7,10 +7,11 @@ wherever it stands, and markup is a type of its own, `Drawing`, which only this 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
 
+from chainrule.frozen import frozen
 from chainrule.report.style import STYLE
 from chainrule.report.svg import Drawing
 
@@ -19,7 +20,7 @@ __all__ = ["Figure", "Section", "Tile", "page"]
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
-@dataclass(frozen=True)
+@frozen
 class Figure:
     """A picture with a sentence under it."""
 
@@ -27,7 +28,7 @@ class Figure:
     caption: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Tile:
     """One number that the reader shall see first, and what it is."""
 
@@ -36,7 +37,7 @@ class Tile:
     detail: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Section:
     """One part of a page.
 
@@ -108,7 +109,7 @@ def _tiles(tiles: Sequence[Tile]) -> str:
         return ""
     parts = [
         f'<div class="tile{" first" * (place == 0)}"><span>{escape(tile.label)}</span>'
-        f"<b>{escape(tile.value)}</b><span>{escape(tile.detail)}</span></div>"
+        f"<b>{_words(tile.value)}</b><span>{escape(tile.detail)}</span></div>"
         for place, tile in enumerate(tiles)
     ]
     return '<div class="tiles">' + "".join(parts) + "</div>"
@@ -117,9 +118,9 @@ def _tiles(tiles: Sequence[Tile]) -> str:
 def _section(section: Section) -> str:
     parts = [f"<section><h2>{escape(section.title)}</h2>"]
     if section.text:
-        parts.append(f"<p>{escape(section.text)}</p>")
+        parts.append(f"<p>{_words(section.text)}</p>")
     if section.notes:
-        listed = "".join(f"<li>{escape(note)}</li>" for note in section.notes)
+        listed = "".join(f"<li>{_words(note)}</li>" for note in section.notes)
         parts.append(f"<ul>{listed}</ul>")
     if section.heads:
         parts.append(_table(section.heads, section.rows, section.right))
@@ -133,7 +134,7 @@ def _section(section: Section) -> str:
 
 
 def _figure(figure: Figure) -> str:
-    caption = f"<figcaption>{escape(figure.caption)}</figcaption>" if figure.caption else ""
+    caption = f"<figcaption>{_words(figure.caption)}</figcaption>" if figure.caption else ""
     return f"<figure>{_markup(figure.drawing)}{caption}</figure>"
 
 
@@ -161,4 +162,9 @@ def _table(
 
 def _markup(words: str) -> str:
     """Return a drawing as it is, and anything else escaped."""
-    return str(words) if type(words) is Drawing else escape(words)
+    return str(words) if type(words) is Drawing else _words(words)
+
+
+def _words(text: str) -> str:
+    """Return text escaped, a number and its percent sign on one line."""
+    return re.sub(r"(?<=\d) %", "&nbsp;%", escape(text))

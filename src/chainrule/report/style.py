@@ -59,12 +59,23 @@ svg text.strong {{ fill: var(--paper); font-weight: 600; }}
 .line-2 {{ stroke: var(--faint); }}
 .knot-0 {{ fill: var(--first); }} .knot-1 {{ fill: var(--second); }}
 .mark {{ stroke: var(--faint); stroke-dasharray: 4 4; fill: none; }}
-.dots {{ stroke: var(--first); stroke-width: 3; stroke-linecap: round; opacity: .32; }}
+.dots {{ stroke: var(--first); stroke-width: 3; stroke-linecap: round; opacity: .5; }}
 .bar {{ fill: var(--first); fill-opacity: .78; }} .cell {{ fill: var(--first); }}
 .shade {{ fill: var(--faint); fill-opacity: .2; }}
 .whisker {{ stroke: var(--ink); stroke-width: 1.4; }}
 footer {{ color: var(--faint); font-size: .84rem; margin-top: 2.6rem; padding-top: 1rem;
   border-top: 1px solid var(--line); }}
+@media (max-width: 36rem) {{
+  body {{ padding: 1.6rem 1rem 3rem; }} h1 {{ font-size: 1.5rem; }}
+  .tiles {{ grid-template-columns: 1fr 1fr; gap: .6rem; }} .tile {{ padding: .6rem .8rem; }}
+  .tile b {{ font-size: 1.3rem; }}
+  table {{ font-size: .84rem; }} th, td {{ padding-right: .7rem; }}
+  td + td:last-child {{ padding-right: 0; }}
+  td:first-child {{ min-width: 7.5rem; }} .facts td:first-child {{ min-width: 4.5rem; }}
+  td {{ vertical-align: top; }}
+  svg[width="560"] {{ font-size: 15px; }}
+  figure {{ overflow-x: auto; }} svg[stroke-linejoin] {{ min-width: 40rem; }}
+}}
 @media print {{
   :root {{ color-scheme: light; {_LIGHT} }}
   body {{ font-size: 10.5pt; max-width: none; padding: 0; print-color-adjust: exact;

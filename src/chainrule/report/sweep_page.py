@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from chainrule._version import __version__
-from chainrule.report.figures_canvas import Picture
+from chainrule.report.figures_canvas import Picture, plain
 from chainrule.report.figures_curves import loss_picture
 from chainrule.report.figures_groups import varying, worded
 from chainrule.report.figures_health import gradient_picture, health_picture
@@ -34,9 +34,9 @@ __all__ = ["comparison_page", "sweep_page"]
 MOST_ROWS = 200
 _FOOTER = f"Chainrule {__version__}. This page needs no network and runs no script."
 _STATISTICS = (
-    "Every setting has the same splits and seeds. Intervals: 95 %, Student's t over the repeats; "
-    "repeats share training rows, so they are somewhat too narrow. Tests: the corrected resampled "
-    "t-test for pairs (Nadeau, Bengio 2003), p-values corrected by Holm's method."
+    "Every setting has the same splits and seeds. Intervals: 95 %, Student's t over the repeats, "
+    "wider because repeats share training rows (Nadeau, Bengio 2003). Tests: their corrected "
+    "resampled t-test for pairs; p-values corrected for the number of all pairs by Holm's method."
 )
 
 
@@ -74,8 +74,7 @@ def sweep_page(
     >>> html.startswith("<!doctype html>"), "width=16 has the best mean" in html
     (True, True)
     """
-    best = sweep.best.setting
-    pairs = pairs_with_best(sweep, best)
+    pairs = pairs_with_best(sweep)
     rows = sweep.table()
     tied = tied_of(pairs)
     axes = ", ".join(varying(sweep.rows)) or "one setting"
@@ -167,7 +166,7 @@ def _pictures(sweep: Sweep, tied: Collection[str]) -> list[Picture]:
     """Return the pictures that these runs can fill."""
     runs, up = sweep.rows, sweep.greater_is_better
     judged: dict[str, Any] = {"score": sweep.score, "greater_is_better": up}
-    pictures = [score_picture(runs, ties=tied, **judged)]
+    pictures = [score_picture(runs, ties=tied, held=sweep.held, **judged)]
     if heat_axes(runs):
         pictures.append(heat_picture(runs, **judged))
     if any(run.history for run in runs):
@@ -225,13 +224,13 @@ def _table(sweep: Sweep, rows: Sequence[TableRow], tied: Collection[str]) -> Sec
 
 
 def _pair_table(comparison: Comparison) -> Section:
-    heads = ("better", "worse", "difference", "95 % interval", "p", "p (signed rank)", "differ")
+    heads = ("better", "worse", "difference", "95 % interval", "p", "signed rank p", "differ")
     rows = [
         (
-            pair.better,
-            pair.worse,
+            plain(pair.better, 48),
+            plain(pair.worse, 48),
             _signed(pair.difference),
-            f"{_signed(pair.low)} to {_signed(pair.high)}",
+            f"{_signed(pair.low)} to {_signed(pair.high)}" if math.isfinite(pair.low) else "-",
             _p(pair.p_holm),
             _p(pair.p_signed_rank),
             "yes" if pair.differs else "not shown",

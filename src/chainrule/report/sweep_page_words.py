@@ -30,25 +30,24 @@ __all__ = [
     "tied_of",
 ]
 
-_MOST_COMPARED = 60
-
 
 def split(conclusion: str) -> list[str]:
     """Return the sentences of a conclusion; a setting's number may hold a full stop of its own."""
     return [part.rstrip(".") + "." for part in conclusion.split(". ") if part]
 
 
-def pairs_with_best(sweep: Sweep, best: str) -> list[tuple[str, Pair, float]]:
-    """Return each other setting, its pair with the best one, and the corrected p-value."""
-    from chainrule.experiments.comparison import compared
-    from chainrule.experiments.statistics import holm
+def pairs_with_best(sweep: Sweep) -> list[tuple[str, Pair, float]]:
+    """Return each other setting that trained as long, its pair with the best, and its p-value.
 
-    rows = sweep.table()
-    if not 2 <= len(rows) <= _MOST_COMPARED or len({row.epochs for row in rows}) > 1:
-        return []
-    pairs = [pair for pair in compared(sweep).pairs if best in (pair.better, pair.worse)]
-    others = [pair.worse if pair.better == best else pair.better for pair in pairs]
-    return list(zip(others, pairs, holm([pair.p for pair in pairs]), strict=True))
+    Raises
+    ------
+    UsageError
+        No run is finished.
+    """
+    from chainrule.experiments.comparison import against_best
+
+    best = sweep.best.setting
+    return [(other, pair, pair.p_holm) for other, pair in against_best(sweep) if other != best]
 
 
 def tied_of(pairs: Sequence[tuple[str, Pair, float]]) -> set[str]:
@@ -69,10 +68,9 @@ def sentences(
         found.append(f"{number} ({_interval(best.low, best.high)}{runs}).")
         found += _told_apart(best, rows, pairs)
     if best.scored and math.isfinite(best.test_mean):
-        span = _interval(best.test_low, best.test_high).rstrip(", ")
-        found.append(
-            f"Its test {sweep.score} is {score_text(best.test_mean)}{f' ({span})' * bool(span)}."
-        )
+        span = _interval(best.test_low, best.test_high)
+        span = f" ({span}over the repeats, all on the same test rows)" if span else ""
+        found.append(f"Its test {sweep.score} is {score_text(best.test_mean)}{span}.")
     found += _edges(sweep, best) if best.scored else []
     found += _lost(sweep, rows)
     if sweep.stop_reason != "finished":

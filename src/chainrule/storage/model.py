@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, cast
 
@@ -297,12 +298,11 @@ class Model:
             if math.isfinite(np.vdot(X, X)):
                 return X
         require_names(self.feature_names, X)
+        do = "" if self.encoder is None else _READ
         try:
-            with np.errstate(over="ignore"):
-                array = np.asarray(X).astype(self.dtype)
-        except (TypeError, ValueError) as error:
-            do = "" if self.encoder is None else _READ
-            raise DataError("the inputs are not numbers", got=str(error), do=do) from None
+            array = _cast(X, self.dtype)
+        except Exception as error:  # objects of the user's raise what they like
+            raise DataError("the inputs are not numbers", got=str(error), do=do) from error
         if array.shape[1:] != self.input_shape or array.ndim != 1 + len(self.input_shape):
             wanted = ", ".join(str(size) for size in self.input_shape)
             raise ShapeError(
@@ -330,6 +330,17 @@ class Model:
         if self.feature_names is not None:
             return "pass the columns " + shown(list(self.feature_names))
         return "pass the columns of training, in the same order"
+
+
+def _cast(X: object, dtype: str) -> np.ndarray:
+    given = np.asarray(X)
+    if given.dtype.kind in "cmM":  # a cast would drop what makes them what they are
+        raise TypeError(f"an array of {given.dtype}")
+    masked = sys.modules.get("numpy.ma")  # who has a masked array has imported it
+    if masked is not None and masked.is_masked(X):
+        raise TypeError("masked values")
+    with np.errstate(over="ignore"):
+        return given.astype(dtype)
 
 
 _READ = "use chainrule.tabular: predict_table(model, read_table(path))"

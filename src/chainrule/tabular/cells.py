@@ -15,8 +15,8 @@ d) Dates are ISO 8601 (`2024-02-29`, `2024-02-29 13:45:00`, `2024-02-29T13:45+01
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from chainrule.frozen import frozen
 from chainrule.tabular.table import Kind
 
 __all__ = [
@@ -108,7 +108,7 @@ def profile_query(table: str, stated: Kind | None) -> str:
     )
 
 
-@dataclass(frozen=True)
+@frozen
 class Profile:
     """How many cells of a column are filled, and how many could be of each kind.
 

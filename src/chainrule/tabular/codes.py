@@ -17,13 +17,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from chainrule.checks import Boolean, Each, OneOf, Real, Rule, Text
 from chainrule.errors import DataError, InvalidParameterError
+from chainrule.frozen import frozen
 from chainrule.tabular.coding import ColumnCode, cells_note, gaps_note, standard
 from chainrule.tabular.dates import fit_dates
 from chainrule.tabular.table import Coded, Column, Kind
@@ -34,7 +34,7 @@ MAX_LEVELS = 64
 """So many levels of a text column get a feature of their own; rarer ones share one."""
 
 
-@dataclass(frozen=True)
+@frozen
 class NumberCode(ColumnCode):
     """A column of numbers or truth values: `(x - offset) / scale`.
 
@@ -100,7 +100,7 @@ class NumberCode(ColumnCode):
         return [gaps_note(empty, "read as the mean of training")] if empty else []
 
 
-@dataclass(frozen=True)
+@frozen
 class LevelCode(ColumnCode):
     """A column of text: one feature per level.
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, ClassVar
 
 import numpy as np
 
 from chainrule.checks import Rule, check_parameters
+from chainrule.frozen import frozen
 from chainrule.tabular.table import Column, Kind
 
 __all__ = ["ColumnCode", "cells_note", "gaps_note", "standard"]
 
 
-@dataclass(frozen=True)
+@frozen
 class ColumnCode:
     """Base of the fitted rules of a column."""
 

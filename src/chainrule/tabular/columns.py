@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.checks import shown
 from chainrule.errors import DataError
+from chainrule.frozen import frozen
 from chainrule.tabular.cells import Profile, misfit
 from chainrule.tabular.dialect import Dialect
 from chainrule.tabular.first_guess import decimal_comma, has_say, settled
@@ -20,7 +21,7 @@ from chainrule.tabular.looks import Plan
 from chainrule.tabular.notes import column_notes, typed_notes
 from chainrule.tabular.reading import Reading
 from chainrule.tabular.rewrite import codes, plainly, rewritten
-from chainrule.tabular.table import Coded, Column, Kind, Table
+from chainrule.tabular.table import Column, Kind, Table
 from chainrule.tabular.typed import KIND_OF, typed_columns
 
 __all__ = ["read_columns"]
@@ -46,7 +47,7 @@ def read_columns(
         cells.drop()
 
 
-@dataclass(frozen=True)
+@frozen
 class _Found:
     """A column on its way from text to values."""
 
@@ -69,6 +70,8 @@ class _Columns:
     columns: dict[str, Column] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
     ways: dict[str, str] = field(default_factory=dict)
+    faults: dict[str, DataError] = field(default_factory=dict)
+    """What is wrong with columns: the first of them is told, in whatever order they are read."""
 
     def read(self) -> Table:
         """Read the columns."""
@@ -86,6 +89,8 @@ class _Columns:
         for batch, stated in batches:
             self._look(batch, stated)
             batch.drop()
+        if self.faults:
+            raise self.faults[next(name for name in self.places if name in self.faults)]
         notes = [*general, *(note for told in self.notes.values() for note in told)]
         reading = Reading(intake.delimiter, intake.encoding, self.dialect.decimal, self.ways)
         columns = tuple(self.columns[name] for name in self.places)
@@ -154,11 +159,17 @@ class _Columns:
         names = {cell: name for name, cell in self.places.items()}
         for cell, profile in batch.profiles(stated).items():
             one = found[cell] = self._with_kind(names[cell], cell, profile)
-            if not one.profile.fits(one.kind):
-                self._require_kind(one)
-        for cell, values, coded in batch.values({one.cell: one.kind for one in found.values()}):
+            if not one.profile.fits(one.kind) and (fault := self._misfit(one)):
+                self.faults[one.name] = fault
+        sound: dict[str, Kind] = {
+            one.cell: one.kind for one in found.values() if one.name not in self.faults
+        }
+        for cell, values, coded in batch.values(sound) if sound else ():
             one = found[cell]
-            column = self.columns[one.name] = self._column(one, values, coded)
+            if one.kind != "text" and np.isinf(values).any():
+                self.faults[one.name] = self._infinite(one)
+                continue
+            column = self.columns[one.name] = Column(one.name, one.kind, values, coded)
             self.notes[one.name] += column_notes(self.cells, cell, column, one.profile)
             if one.way:
                 self.ways[one.name] = one.way
@@ -183,26 +194,27 @@ class _Columns:
             kind = "text"
         return _Found(name, cell, kind, profile, way)
 
-    def _require_kind(self, one: _Found) -> None:
+    def _misfit(self, one: _Found) -> DataError | None:
+        """Return the error for the first cell that is not of the kind of its column."""
         row = self.cells.first(one.cell, misfit(one.cell, one.kind))
-        if row is not None:
-            place, text = row
-            raise DataError(
-                f"a cell of column {one.name!r} is not a {one.kind}",
-                where=place,
-                expected=f"a {one.kind}, or an empty cell where it is not known",
-                got=repr(text[:60]),
-                do=plainly(text),
-            )
+        if row is None:
+            return None
+        place, text = row
+        return DataError(
+            f"a cell of column {one.name!r} is not a {one.kind}",
+            where=place,
+            expected=f"a {one.kind}, or an empty cell where it is not known",
+            got=repr(text[:60]),
+            do=plainly(text),
+        )
 
-    def _column(self, one: _Found, values: np.ndarray, coded: Coded | None) -> Column:
-        if one.kind != "text" and np.isinf(values).any():
-            infinite = self.cells.first(one.cell, f"isinf(try_cast({one.cell} AS DOUBLE))")
-            place, text = infinite or (self.cells.source, "inf")
-            raise DataError(
-                f"column {one.name!r} holds an infinite number",
-                where=place,
-                expected="a finite number, or an empty cell where it is not known",
-                got=shown(text),
-            )
-        return Column(one.name, one.kind, values, coded)
+    def _infinite(self, one: _Found) -> DataError:
+        """Return the error for the first number without end."""
+        infinite = self.cells.first(one.cell, f"isinf(try_cast({one.cell} AS DOUBLE))")
+        place, text = infinite or (self.cells.source, "inf")
+        return DataError(
+            f"column {one.name!r} holds an infinite number",
+            where=place,
+            expected="a finite number, or an empty cell where it is not known",
+            got=shown(text),
+        )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from chainrule.checks import Boolean, Each, OneOf, Real, Rule, Text
+from chainrule.frozen import frozen
 from chainrule.tabular.coding import ColumnCode, gaps_note, standard
 from chainrule.tabular.table import Column, Kind
 
@@ -20,7 +20,7 @@ _ONE_PHASE = 0.999
 """Mean resultant length from which on all dates stand at one point of a cycle."""
 
 
-@dataclass(frozen=True)
+@frozen
 class DateCode(ColumnCode):
     r"""A column of dates: days on a standardised line, and their place in cycles.
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import ClassVar
 
 from chainrule.checks import AnyOf, NoneValue, OneOf, Rule, Text, check_parameters
 from chainrule.errors import InvalidParameterError
+from chainrule.frozen import frozen
 from chainrule.tabular.reading import Reading
 
 __all__ = ["AS_FOUND", "Dialect"]
@@ -17,7 +18,7 @@ SPOKEN = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|",
 """Words for delimiters, which are hard to type otherwise."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Dialect:
     r"""How a text table is written; None leaves a question to the reader.
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, TypeVar
 
 import numpy as np
 
 from chainrule.checks import shown
 from chainrule.errors import ChainruleError, DataError, FileFormatError
+from chainrule.frozen import frozen
 from chainrule.tabular.codes import LevelCode, NumberCode, fit_code
 from chainrule.tabular.coding import ColumnCode
 from chainrule.tabular.dates import DateCode
@@ -26,7 +27,7 @@ _BYTES = 1 << 21
 """Of the rows that are encoded at a time."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Encoder:
     """The fitted rules of all columns, and of the target.
 

@@ -17,14 +17,13 @@ d) Days stand first (`29/02/2024`) where some first number is above 12, months w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from chainrule.frozen import frozen
 from chainrule.tabular.table import Kind
 
-__all__ = ["COMMA", "GROUPS", "LOOKS", "WAYS", "Way", "sql_text"]
+__all__ = ["COMMA", "GROUPS", "LOOKS", "PLAIN", "WAYS", "Way", "sql_text"]
 
 _SIGN, _EXPONENT = "[+-]?", "([eE][+-]?[0-9]+)?"
-_PLAIN = f"{_SIGN}([0-9]+[.]?[0-9]*|[.][0-9]+){_EXPONENT}"
+PLAIN = f"{_SIGN}([0-9]+[.]?[0-9]*|[.][0-9]+){_EXPONENT}"
 _GAP = "[ .\u00a0\u202f'\u2019]"
 _COMMA = f"{_SIGN}([0-9]+|[0-9]{{1,3}}({_GAP}[0-9]{{3}})+)?,[0-9]+{_EXPONENT}"
 _WHOLE = f"{_SIGN}([0-9]+|[0-9]{{1,3}}({_GAP}[0-9]{{3}})+){_EXPONENT}"
@@ -32,7 +31,7 @@ _GROUPS = f"{_SIGN}[0-9]{{1,3}}(,[0-9]{{3}})+([.][0-9]*)?"
 _TIME = "([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?"
 
 
-@dataclass(frozen=True)
+@frozen
 class Way:
     """One way to write a kind of cell.
 
@@ -129,13 +128,13 @@ WAYS = (
     Way(
         "number",
         "numbers with commas between thousands",
-        f"{_GROUPS}|{_PLAIN}",
+        f"{_GROUPS}|{PLAIN}",
         _GROUPS,
         ".*,.*,.*|.*,.*[.].*|.*[.]([0-9]{0,2}|[0-9]{4,})",
         "replace({}, ',', '')",
         ".",
     ),
-    Way("number", "percentages", f"{_PLAIN} ?%", ".*", ".*", "trim(rtrim({}, '%'))"),
+    Way("number", "percentages", f"{PLAIN} ?%", ".*", ".*", "trim(rtrim({}, '%'))"),
     Way(
         "number",
         "percentages with a decimal comma",

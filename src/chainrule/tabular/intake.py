@@ -11,18 +11,20 @@ b) DuckDB plans an expression for each of many columns in a time that grows with
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from chainrule.frozen import frozen
 from chainrule.tabular.cells import is_number
 from chainrule.tabular.dialect import Dialect
 from chainrule.tabular.json_lines import copied_json, survey_json
 from chainrule.tabular.looks import Looks, Plan
+from chainrule.tabular.paths import literal_path
 from chainrule.tabular.reading import UTF8
-from chainrule.tabular.source import Source, literal_path
+from chainrule.tabular.source import Source
 from chainrule.tabular.survey import copied, survey_text
 from chainrule.tabular.table import Kind, missing_column
 
@@ -35,7 +37,7 @@ _LINE = 2_000_000
 """Characters of a row from which on DuckDB must be told to expect it."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Intake:
     """What is known of a table's file before its cells are read.
 
@@ -144,7 +146,7 @@ def require_columns(names: tuple[str, ...], wanted: Collection[str] | None, sour
 _TYPES: dict[Plan, str] = {"number": "DOUBLE", "date": "TIMESTAMP"}
 
 
-@dataclass(frozen=True)
+@frozen
 class _Csv:
     """A text table that DuckDB reads: a copy without a header, or the file itself."""
 
@@ -175,7 +177,7 @@ class _Csv:
             "read_csv($path, columns=$columns, header=false, delim=$delim, quote='\"', "
             "escape='\"', auto_detect=false, strict_mode=false, null_padding=false, "
             f"ignore_errors=false, skip={int(self.header == 'line')}, "
-            f"compression=$compression{longer})"
+            f"compression=$compression, hive_partitioning=false{longer})"
         )
         after = " OFFSET 1" if self.header == "row" else ""
         return _selected(plans, file, self.width) + after, told

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import DataError
-from chainrule.tabular.source import DAMAGE, Source, damaged, room
+from chainrule.tabular.source import DAMAGE, Source, damaged, raise_not_utf8, room
 from chainrule.tabular.table import BLANKS, Kind
 
 __all__ = ["JsonSurvey", "copied_json", "objects", "survey_json"]
@@ -106,20 +106,14 @@ def objects(
     source: Source, read_number: Callable[[str], Any] | None = None
 ) -> Iterator[tuple[int, str, dict[str, Any]]]:
     """Yield line, place and object of each line that is not empty; `read_number` reads numbers."""
-    number = 0
     try:
         with source.text() as file:
             for number, line in enumerate(file, start=1):
                 if line.strip():
                     place = f"{source.name}, line {number}"
                     yield number, place, _object(place, line, read_number)
-    except UnicodeDecodeError as error:
-        raise DataError(
-            "the file is not UTF-8 text",
-            where=f"{source.name}, after line {number}",
-            got=f"byte 0x{error.object[error.start]:02x}",
-            do='say which encoding it has, such as encoding="latin-1", or save it as UTF-8',
-        ) from None
+    except UnicodeDecodeError:
+        raise_not_utf8(source)
     except DAMAGE as error:
         raise damaged(source, error) from None
 
@@ -193,7 +187,7 @@ def _kind(place: str, name: str, value: Any) -> Kind | None:
             "a column holds lists or objects, not plain values",
             where=f"{place}, column {name!r}",
             got=json.dumps(value)[:60],
-            do="take it apart into plain columns, or leave it out",
+            do="take it apart into plain columns, or remove it from the file",
         )
     return kind
 

@@ -14,16 +14,18 @@ import json
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from chainrule.errors import DataError
+from chainrule.frozen import frozen
+from chainrule.tabular.connection import connected
 from chainrule.tabular.dialect import Dialect
 from chainrule.tabular.json_lines import objects
 from chainrule.tabular.parquet import parquet_names
-from chainrule.tabular.source import Source, literal_path
+from chainrule.tabular.paths import parquet_rows
+from chainrule.tabular.source import Source
 from chainrule.tabular.survey import named_rows
 from chainrule.tabular.table import Table, missing_column
 
@@ -57,7 +59,7 @@ class Digits(str):
         return math.isfinite(number) and Decimal(repr(number)) == Decimal(self)
 
 
-@dataclass(frozen=True)
+@frozen
 class Kept:
     """Columns of an input table.
 
@@ -237,11 +239,9 @@ def _of_json(source: Source, names: Sequence[str]) -> Kept:
 
 
 def _of_parquet(source: Source, names: Sequence[str]) -> Kept:
-    import duckdb
-
-    path = {"path": literal_path(source.local)}
-    with duckdb.connect(":memory:") as connection:
-        described = connection.execute("DESCRIBE FROM read_parquet($path)", path).fetchall()
+    file = parquet_rows(source.local)
+    with connected() as connection:
+        described = connection.execute(f"DESCRIBE FROM {file}").fetchall()
         known = parquet_names(connection, source, [name for name, *_ in described])
         chosen = _chosen(names, known, source)
         where = {name: place for place, name in enumerate(known)}
@@ -251,7 +251,7 @@ def _of_parquet(source: Source, names: Sequence[str]) -> Kept:
         for start in range(0, len(chosen), _TOGETHER):
             part = slice(start, start + _TOGETHER)
             casts = ", ".join(map(_cast, quoted[part], kinds[part]))
-            rows = connection.execute(f"SELECT {casts} FROM read_parquet($path)", path).fetchall()
+            rows = connection.execute(f"SELECT {casts} FROM {file}").fetchall()
             for place, kind in enumerate(kinds[part]):
                 columns.append([_cell(row[place], kind) for row in rows])
     return Kept(chosen, tuple(columns), (source.local, tuple(quoted)))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from chainrule.errors import DataError
+from chainrule.frozen import frozen
 from chainrule.tabular.forms import Way
 from chainrule.tabular.intake import Intake, Plans
 from chainrule.tabular.levels import Batch, batches
@@ -16,7 +17,7 @@ from chainrule.tabular.table import Kind
 __all__ = ["Cells", "load"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Cells:
     """The cells of those columns of a table that are text, or may be.
 

@@ -12,11 +12,11 @@ b) A plan is a guess where a number is meant: DuckDB converts each cell, and ref
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from chainrule.frozen import frozen
 from chainrule.tabular.cells import MISSING_WORDS
 
 __all__ = ["BLANK", "OTHER", "QUOTE", "Cut", "Looks", "Plan", "classes_of"]
@@ -61,7 +61,7 @@ _NUMERIC = np.array([bool(bits & _DIGIT and not bits & ~int(_NUMBER)) for bits i
 """Whether a cell of such bytes may be a number."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Cut:
     """A block of rows, cut into cells.
 

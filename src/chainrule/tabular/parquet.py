@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from chainrule.errors import DataError
+from chainrule.frozen import frozen
 from chainrule.tabular.intake import Intake, Plans, require_columns
 from chainrule.tabular.looks import Plan
-from chainrule.tabular.source import Source, literal_path
+from chainrule.tabular.paths import literal_path, parquet_rows
+from chainrule.tabular.source import Source
 from chainrule.tabular.table import Kind
 
 __all__ = ["Relation", "parquet_columns", "parquet_intake", "parquet_names", "relation_intake"]
@@ -19,7 +20,7 @@ _DIGITS = 15
 """Decimal numbers of so many digits are float64 numbers, or their nearest ones in one division."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Relation:
     """Rows that DuckDB knows the types of.
 
@@ -41,7 +42,7 @@ class Relation:
 
 def parquet_intake(connection: Any, source: Source, wanted: Collection[str] | None) -> Intake:
     """Return what is known of a Parquet file; `wanted` names the columns that must be there."""
-    file = f"read_parquet({_quoted(literal_path(source.local))})"
+    file = parquet_rows(source.local)
     rows = int(connection.execute(f"SELECT count(*) FROM {file}").fetchone()[0])
     columns = parquet_columns(connection, source)
     return relation_intake(Relation(source.name, file, columns, rows), wanted)
@@ -75,7 +76,7 @@ def relation_intake(relation: Relation, wanted: Collection[str] | None) -> Intak
     )
 
 
-@dataclass(frozen=True)
+@frozen
 class _Typed:
     """A column of a type: its kind, and the SQL of its cells as values and as text."""
 
@@ -103,7 +104,7 @@ def _typed(source: str, name: str, quoted: str, kind: str) -> _Typed:
         raise DataError(
             "a column holds lists, objects or bytes, not plain values",
             where=f"{source}, column {name!r}",
-            do="take it apart into plain columns, or leave it out",
+            do="take it apart into plain columns, or remove it from the file",
         )
     if kind in ("FLOAT", "DOUBLE"):
         value = f"{quoted}::DOUBLE"
@@ -130,8 +131,7 @@ def _is_short(kind: str) -> bool:
 
 def parquet_columns(connection: Any, source: Source) -> tuple[tuple[str, str, str], ...]:
     """Return name, name in SQL, and type of each column of a Parquet file."""
-    parameters = {"path": literal_path(source.local)}
-    described = connection.execute("DESCRIBE FROM read_parquet($path)", parameters).fetchall()
+    described = connection.execute(f"DESCRIBE FROM {parquet_rows(source.local)}").fetchall()
     names = parquet_names(connection, source, [name for name, *_ in described])
     return tuple(
         (own, '"' + name.replace('"', '""') + '"', kind)
@@ -162,7 +162,3 @@ def parquet_names(connection: Any, source: Source, described: list[str]) -> tupl
             do="give each column its own name",
         )
     return names
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

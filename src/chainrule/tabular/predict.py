@@ -5,12 +5,13 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from chainrule.errors import InvalidParameterError, UsageError
+from chainrule.frozen import frozen
 from chainrule.tabular.dialect import AS_FOUND, SPOKEN, Dialect
 from chainrule.tabular.encoder import Encoder
 from chainrule.tabular.reading import ASCII, UTF8, Reading
@@ -43,7 +44,7 @@ class TableModel(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@frozen
 class Predictions:
     """Predictions for the rows of a table, in the order of the rows.
 

@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from chainrule.errors import DataError, MissingExtraError
+from chainrule.errors import DataError
 from chainrule.tabular.columns import read_columns
+from chainrule.tabular.connection import connected, need_duckdb
 from chainrule.tabular.dialect import AS_FOUND, Dialect
 from chainrule.tabular.intake import Intake, json_intake, text_intake
 from chainrule.tabular.parquet import Relation, parquet_intake, relation_intake
@@ -61,7 +62,7 @@ def read_table(
     >>> [(column.name, column.kind) for column in table.columns], table.rows
     ([('rooms', 'number'), ('town', 'text')], 2)
     """
-    _duckdb()
+    need_duckdb()
     with opened(path, dialect) as source:
         return read_source(source, expected, dialect)
 
@@ -92,8 +93,7 @@ def reading(spill: Path, **settings: str) -> Generator[TableReader, None, None]:
     MissingExtraError
         DuckDB is not installed.
     """
-    config = {**_SETTINGS, **settings, "temp_directory": str(spill)}
-    with _duckdb().connect(":memory:", config=config) as connection:
+    with connected(**settings, temp_directory=str(spill)) as connection:
         # The search for common parts takes the square of the number of columns.
         connection.execute("SET disabled_optimizers = 'common_subexpressions'")
         yield TableReader(connection)
@@ -117,7 +117,7 @@ class TableReader:
         dialect: Dialect = AS_FOUND,
     ) -> Table:
         """Read a file, or rows that DuckDB has, as `read_table` does."""
-        duckdb = _duckdb()
+        duckdb = need_duckdb()
         try:
             intake = _intake(self.connection, source, dialect, expected)
             return read_columns(self.connection, intake, expected, dialect)
@@ -125,21 +125,6 @@ class TableReader:
             raise MemoryError(str(error)) from None
         except duckdb.Error as error:
             raise _unreadable(source.name, error) from None
-
-
-_SETTINGS = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-"""Nothing is ever fetched from a network to read a file."""
-
-
-def _duckdb() -> Any:
-    try:
-        import duckdb
-    except ImportError:
-        raise MissingExtraError(
-            "reading tables needs duckdb, which is not installed",
-            do='pip install "chainrule[cli]"',
-        ) from None
-    return duckdb
 
 
 def _intake(

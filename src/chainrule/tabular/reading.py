@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, BinaryIO
+
+from chainrule.frozen import frozen
 
 __all__ = ["ASCII", "UTF8", "Reading", "encoding_by"]
 
@@ -22,7 +24,7 @@ _SHIFT = "\x1b"
 """Begins a change of the character set in encodings whose bytes are all ASCII (ISO 2022)."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Reading:
     """What was found in a text table, and what had been stated about it.
 

@@ -12,11 +12,11 @@ from __future__ import annotations
 import codecs
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
 
+from chainrule.frozen import frozen
 from chainrule.tabular.looks import BLANK, OTHER, QUOTE, Cut, Looks, classes_of
 
 __all__ = ["Scan", "record_end", "scan_rows"]
@@ -27,7 +27,7 @@ _MOST = 64 * _BLOCK
 _NEWLINE, _RETURN, _MARK = 10, 13, 34
 
 
-@dataclass(frozen=True)
+@frozen
 class Scan:
     """What the pass found.
 
@@ -234,7 +234,8 @@ class _Rows:
             if longest > csv.field_size_limit() < (ends - starts).max():
                 raise _UnusualError
             self.longest = max(self.longest, longest)
-            self._note_lines(np.flatnonzero(a == _NEWLINE) if quoted else newlines, ends[:, -1])
+            newlines = np.flatnonzero(a == _NEWLINE) if quoted else newlines
+        self._note_lines(newlines, ends[:, -1])
         return starts, ends
 
     def _note_lines(self, newlines: np.ndarray, ends: np.ndarray) -> None:
@@ -247,7 +248,7 @@ class _Rows:
 
     def found(self) -> Scan | None:
         """Return what was found; None if there are no rows."""
-        if not self.lines:
+        lines = np.concatenate(self.lines) if self.lines else np.zeros(0, np.int64)
+        if not len(lines):
             return None
-        lines = np.concatenate(self.lines)
         return Scan(self.header, lines, self.blank, self.longest, self.looks)

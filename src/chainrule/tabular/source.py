@@ -25,13 +25,15 @@ import tempfile
 import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NoReturn
 
 from chainrule.errors import ChainruleError, DataError, MissingExtraError
 from chainrule.files import readable_file
+from chainrule.frozen import frozen
 from chainrule.tabular.dialect import Dialect
+from chainrule.tabular.paths import reachable, require_plain, said_path
 from chainrule.tabular.reading import ASCII, UTF8, encoding_by
 from chainrule.training.blocks_folder import passing_folder
 
@@ -43,8 +45,8 @@ __all__ = [
     "Source",
     "damaged",
     "interrupts",
-    "literal_path",
     "opened",
+    "raise_not_utf8",
     "room",
     "unpacked",
 ]
@@ -71,7 +73,7 @@ _MARKS = (
 _BLOCK = 1 << 20
 
 
-@dataclass(frozen=True)
+@frozen
 class Source:
     """A table's file in the form in which both readers take it.
 
@@ -80,7 +82,7 @@ class Source:
     name : str
         What messages call it.
     local : path
-        What is opened: the file itself, or a copy of it.
+        What is opened: the file itself, a link to it, or a copy of it.
     form : str
     folder : path
         Room for copies, which is removed after reading.
@@ -116,6 +118,7 @@ def opened(path: str | os.PathLike[str], dialect: Dialect) -> Generator[Source, 
         encoding that was stated.
     """
     with passing_folder(tempfile.gettempdir()) as folder, interrupts():
+        require_plain(folder)
         with room(folder):
             if str(path) == "-":
                 source = _standard_input(folder)
@@ -165,7 +168,8 @@ def _file(path: Path, folder: Path) -> Source:
             got=path.name,
             do="save the sheet as CSV" if suffix and suffix[0] in _SHEETS else "",
         )
-    return Source(str(path), path, form, folder, tabs=suffix == [".tsv"])
+    local = reachable(path, folder)
+    return Source(said_path(path), local, form, folder, tabs=suffix == [".tsv"])
 
 
 def _standard_input(folder: Path) -> Source:
@@ -189,11 +193,6 @@ def _standard_input(folder: Path) -> Source:
     except _faults(local) as error:
         raise damaged(source, error) from None
     return Source(name, local, "json" if begin.startswith(b"{") else "text", folder)
-
-
-def literal_path(path: Path) -> str:
-    """Return the path so that DuckDB takes `*`, `?` and `[` in it for themselves."""
-    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in str(path.resolve()))
 
 
 def unpacked(path: Path) -> BinaryIO:
@@ -237,7 +236,8 @@ def _plain(source: Source, dialect: Dialect) -> Source:
     packed = _is_zstd(source.local)
     try:
         encoding = _encoding(source.local, dialect)
-        source, utf8 = replace(source, written=encoding), encoding in (UTF8, ASCII)
+        found = encoding == ASCII and dialect.encoding is None
+        source, utf8 = replace(source, written=encoding), encoding == UTF8 or found
         if utf8 and not packed:
             return source
         local = source.folder / "unpacked"
@@ -290,3 +290,26 @@ def _raise_undecodable(source: Source, encoding: str, error: UnicodeError, start
         got=got,
         do='say which encoding it has, such as encoding="cp1252", or save it as UTF-8',
     ) from None
+
+
+def raise_not_utf8(source: Source) -> NoReturn:
+    """Say on which line the first byte is that is not UTF-8."""
+    offset = 0
+    do = 'say which encoding it has, such as encoding="latin-1", or save it as UTF-8'
+    with unpacked(source.local) as file:
+        if b"\0" in file.read(1 << 16):
+            do = "check that the ending of the name says what the file is"
+        file.seek(0)
+        for number, line in enumerate(file, start=1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                place = offset + error.start
+                raise DataError(
+                    "the file is not UTF-8 text",
+                    where=f"{source.name}, line {number}",
+                    got=f"byte 0x{line[error.start]:02x} at offset {place:,}",
+                    do=do,
+                ) from None
+            offset += len(line)
+    raise DataError("the file is not UTF-8 text", where=source.name)

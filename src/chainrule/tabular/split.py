@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from chainrule.errors import DataError
+from chainrule.frozen import frozen
 from chainrule.streams import Stream
 
 __all__ = ["Split", "split_rows"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Split:
     """Row numbers of the three parts, each in rising order; together every row once."""
 

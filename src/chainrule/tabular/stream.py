@@ -17,11 +17,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from chainrule.files import readable_file
+from chainrule.frozen import frozen
 from chainrule.tabular.dialect import AS_FOUND, Dialect
 from chainrule.tabular.encoder import Encoder
+from chainrule.tabular.paths import said_path
 from chainrule.tabular.reading import Reading
 from chainrule.tabular.stream_fit import MOST_LEVELS, ColumnTally
 from chainrule.tabular.stream_passes import Told, encode, fit, read
@@ -35,7 +37,7 @@ from chainrule.training.blocks_writer import BlocksWriter
 __all__ = ["ColumnFacts", "StreamedTable", "stream_table"]
 
 
-@dataclass(frozen=True)
+@frozen
 class ColumnFacts:
     """What is known of a column: kind, missing cells, ends, and levels, of the training rows."""
 
@@ -50,7 +52,7 @@ class ColumnFacts:
     exact: bool = True
 
 
-@dataclass(frozen=True)
+@frozen
 class StreamedTable:
     """An encoded table: the blocks to train on, and what was learned on the way.
 
@@ -180,7 +182,7 @@ def stream_table(
         table.rows,
         fitted.dropped,
         counts,
-        str(path),
+        said_path(path),
         notes,
         table.reading,
     )

@@ -13,18 +13,21 @@ c) Parquet is stored by columns, in groups of rows that may be larger than memor
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from chainrule.errors import ChainruleError, DataError
+from chainrule.frozen import frozen
 from chainrule.tabular.dialect import Dialect
+from chainrule.tabular.forms import sql_text
 from chainrule.tabular.parquet import Relation, parquet_columns
+from chainrule.tabular.paths import literal_path, parquet_rows, require_plain
 from chainrule.tabular.reader import TableReader, reading
-from chainrule.tabular.source import DAMAGE, Source, damaged, literal_path, opened, unpacked
+from chainrule.tabular.source import DAMAGE, Source, damaged, opened, raise_not_utf8
 from chainrule.tabular.stream_text import text_pieces
 from chainrule.tabular.table import Kind, Table
 from chainrule.training.blocks_folder import said
@@ -36,7 +39,7 @@ _BLOCK = 16_384
 """Bytes of a block of the copy: the smallest that DuckDB knows."""
 
 
-@dataclass(frozen=True)
+@frozen
 class FilePart:
     """Some rows of a table.
 
@@ -79,6 +82,7 @@ def file_parts(path: Path, dialect: Dialect, folder: Path, budget: Budget) -> It
         The file is missing, empty, damaged, or of no known kind.
     """
     limit = f"{budget.spare}B"
+    require_plain(folder, "choose another folder")
     with (
         opened(path, dialect) as source,
         reading(folder / "spill", memory_limit=limit, threads="1") as reader,
@@ -89,31 +93,9 @@ def file_parts(path: Path, dialect: Dialect, folder: Path, budget: Budget) -> It
             else:
                 yield from _text_parts(source, dialect, folder, budget.part_bytes, reader)
         except UnicodeDecodeError:
-            _raise_not_utf8(source)
+            raise_not_utf8(source)
         except DAMAGE as error:
             raise damaged(source, error) from None
-
-
-def _raise_not_utf8(source: Source) -> NoReturn:
-    """Say where the first byte is that is not UTF-8."""
-    with unpacked(source.local) as file:
-        odd = ((number, _odd(line)) for number, line in enumerate(file, start=1))
-        number, byte = next((found for found in odd if found[1] is not None), (1, None))
-    raise DataError(
-        "the file is not UTF-8 text",
-        where=f"{source.name}, line {number}",
-        got="half a character" if byte is None else f"byte 0x{byte:02x}",
-        do='say which encoding it has, such as encoding="latin-1", or save it as UTF-8',
-    )
-
-
-def _odd(line: bytes) -> int | None:
-    """Return the first byte that is not UTF-8, or None."""
-    try:
-        line.decode()
-    except UnicodeDecodeError as error:
-        return line[error.start]
-    return None
 
 
 def _text_parts(
@@ -165,24 +147,22 @@ class _Copy:
 
     def __init__(self, connection: Any, source: Source, file: Path, limit: int) -> None:
         self.connection, self.file = connection, file
-        connection.execute(f"ATTACH {_quoted(str(file))} AS copy (BLOCK_SIZE {_BLOCK})")
+        connection.execute(f"ATTACH {sql_text(str(file))} AS copy (BLOCK_SIZE {_BLOCK})")
         # What is read ahead would be a whole row group, all columns of it.
         connection.execute("SET disable_parquet_prefetching = true")
-        whole = _quoted(literal_path(source.local))
         self.columns = parquet_columns(connection, source)
-        sizes, self.rows, self.bytes = self._sizes(whole, len(self.columns))
+        sizes, self.rows, self.bytes = self._sizes(source.local, len(self.columns))
         if not self.rows:
             raise DataError("the table has no rows", where=source.name)
-        self.tables = 0
+        self.tables, whole = 0, parquet_rows(source.local)
         for group in _groups(sizes, limit // 3):
             columns = ", ".join(self.columns[place][1] for place in group)
-            connection.execute(
-                f"CREATE TABLE copy.p{self.tables} AS SELECT {columns} FROM read_parquet({whole})"
-            )
+            connection.execute(f"CREATE TABLE copy.p{self.tables} AS SELECT {columns} FROM {whole}")
             self.tables += 1
 
-    def _sizes(self, file: str, columns: int) -> tuple[list[int], int, int]:
+    def _sizes(self, path: Path, columns: int) -> tuple[list[int], int, int]:
         """Return the bytes of each column's largest piece, the rows, and the bytes in all."""
+        file = sql_text(literal_path(path))
         found = self.connection.execute(
             "SELECT path_in_schema, max(total_uncompressed_size), sum(total_uncompressed_size), "
             f"min(column_id) FROM parquet_metadata({file}) GROUP BY path_in_schema"
@@ -216,7 +196,3 @@ def _groups(sizes: list[int], limit: int) -> Iterator[range]:
         stop = max(int(np.searchsorted(ends, before + limit, side="right")), start + 1)
         yield range(start, stop)
         start = stop
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

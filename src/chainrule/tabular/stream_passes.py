@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from chainrule.errors import ChainruleError, DataError, TargetError
+from chainrule.frozen import frozen
 from chainrule.tabular.dialect import Dialect
 from chainrule.tabular.encoder import Encoder
 from chainrule.tabular.reading import Reading
@@ -30,7 +31,7 @@ Told = Callable[[str, int], object]
 _MOST_NOTES = 20
 
 
-@dataclass(frozen=True)
+@frozen
 class ReadTable:
     """A table after the first pass: its columns in parts on the disk.
 

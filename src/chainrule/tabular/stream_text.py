@@ -13,11 +13,11 @@ from __future__ import annotations
 import codecs
 import csv
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
 from chainrule.errors import DataError
+from chainrule.frozen import frozen
 from chainrule.tabular.dialect import Dialect
 from chainrule.tabular.scan import record_end
 from chainrule.tabular.source import Source, unpacked
@@ -28,7 +28,7 @@ _FAR = 3
 _DELIMITERS = (",", ";", "\t", "|")
 
 
-@dataclass(frozen=True)
+@frozen
 class Piece:
     """Some records of a text file, header first.
 

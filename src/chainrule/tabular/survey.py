@@ -12,17 +12,17 @@ import sys
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
 from chainrule.errors import DataError
+from chainrule.frozen import frozen
 from chainrule.tabular.dialect import Dialect
 from chainrule.tabular.looks import Looks
 from chainrule.tabular.scan import scan_rows
-from chainrule.tabular.source import DAMAGE, Source, damaged, room, unpacked
+from chainrule.tabular.source import DAMAGE, Source, damaged, raise_not_utf8, room, unpacked
 from chainrule.tabular.table import BLANKS
 
 __all__ = ["Survey", "copied", "named_rows", "survey_text"]
@@ -32,7 +32,7 @@ _EXCEL = ["sep=", ""]
 """The line `sep=;`, by which Excel tells itself the delimiter, once it is split by it."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Survey:
     """What the first pass found.
 
@@ -47,8 +47,8 @@ class Survey:
     lines : (N,) int array
         The line of the file, from 1, on which each row ends.
     plain : bool
-        DuckDB reads the file as it stands: one kind of line end, the usual quotes, no row that is
-        an empty line.
+        DuckDB reads the file as it stands: one kind of line end, quotes at their places or none,
+        no row that is an empty line.
     longest : int
         Characters of the longest row.
     notes : tuple of str
@@ -88,7 +88,7 @@ def survey_text(source: Source, dialect: Dialect) -> Survey:
         with source.text() as file:
             return _survey(source, _Records(source, file, delimiter, dialect.quote))
     except UnicodeDecodeError:
-        _raise_not_utf8(source)
+        raise_not_utf8(source)
     except DAMAGE as error:
         raise damaged(source, error) from None
 
@@ -163,6 +163,7 @@ class _Records:
         self.delimiter = delimiter
         self.quote = quote
         self.ends: set[str] = set()
+        self.quoted = False
         self.characters = 0
         self._lines = lines
 
@@ -190,6 +191,7 @@ class _Records:
                     do='if it is text in another encoding, say which: encoding="utf-16-le"',
                 )
             self.characters += len(line)
+            self.quoted = self.quoted or self.quote in line
             self.ends.add("\r\n" if line.endswith("\r\n") else line[-1])
             yield line
 
@@ -233,7 +235,8 @@ def _survey(source: Source, records: _Records) -> Survey:
         raise DataError("the table has a header but no rows", where=source.name)
     notes += _passed_over(blank)
     plain = len(records.ends & {"\n", "\r\n", "\r"}) == 1 and "\r" not in records.ends
-    plain = plain and records.quote == '"' and width > 1 and first[1] != _EXCEL
+    # A quote at an odd place, such as behind a blank, means something else to DuckDB.
+    plain = plain and not records.quoted and width > 1 and first[1] != _EXCEL
     return Survey(
         names,
         len(lines),
@@ -247,7 +250,7 @@ def _survey(source: Source, records: _Records) -> Survey:
 
 
 def _header(source: Source, line: int, header: list[str]) -> tuple[tuple[str, ...], list[str]]:
-    names = [name.strip() for name in header]
+    names = [name.strip().strip("\ufeff").strip() for name in header]  # a mark may stand twice
     where = f"{source.name}, line {line}"
     if all(_is_number(name) for name in names):
         raise DataError(
@@ -323,26 +326,3 @@ def _raise_ragged(source: Source, line: int, names: tuple[str, ...], record: lis
         if found < width
         else "put fields that hold the delimiter in double quotes",
     )
-
-
-def _raise_not_utf8(source: Source) -> NoReturn:
-    """Say where the first byte is that is not UTF-8."""
-    offset = 0
-    do = 'say which encoding it has, such as encoding="latin-1", or save it as UTF-8'
-    with unpacked(source.local) as file:
-        if b"\0" in file.read(1 << 16):
-            do = "check that the ending of the name says what the file is"
-        file.seek(0)
-        for number, line in enumerate(file, start=1):
-            try:
-                line.decode()
-            except UnicodeDecodeError as error:
-                place = offset + error.start
-                raise DataError(
-                    "the file is not UTF-8 text",
-                    where=f"{source.name}, line {number}",
-                    got=f"byte 0x{line[error.start]:02x} at offset {place:,}",
-                    do=do,
-                ) from None
-            offset += len(line)
-    raise DataError("the file is not UTF-8 text", where=source.name)

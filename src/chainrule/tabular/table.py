@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import Literal, TypeAlias
 
 import numpy as np
 
 from chainrule.errors import DataError
+from chainrule.frozen import frozen
 from chainrule.registry import suggest
 from chainrule.tabular.reading import Reading
 
@@ -33,7 +34,7 @@ EXACT = 2.0**53
 """From here on float64 does not tell all whole numbers apart."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Coded:
     """A column of text as numbers: `levels[codes]`, and None where a code is -1."""
 
@@ -66,7 +67,7 @@ class Coded:
         return {level: count for level, count in zip(self.levels, counts, strict=True) if count}
 
 
-@dataclass(frozen=True)
+@frozen
 class Column:
     """One column.
 
@@ -116,7 +117,7 @@ class Column:
         return bool(np.all(known == np.floor(known)))
 
 
-@dataclass(frozen=True)
+@frozen
 class Table:
     """A table as it was read: columns in the order of the file, and what was noticed on the way.
 

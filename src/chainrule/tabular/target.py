@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -22,8 +22,9 @@ from chainrule.checks import (
     shown,
 )
 from chainrule.errors import InvalidParameterError, TargetError
+from chainrule.frozen import frozen
 from chainrule.tabular.codes import standard
-from chainrule.tabular.forms import LOOKS
+from chainrule.tabular.forms import LOOKS, PLAIN
 from chainrule.tabular.table import EXACT, Column, Kind, Table
 
 __all__ = ["TASKS", "TargetCode", "Task", "drop_missing_target", "guess_task", "require_target"]
@@ -32,6 +33,8 @@ Task = Literal["regression", "classification"]
 TASKS: tuple[Task, ...] = ("regression", "classification")
 FEW_VALUES = 20
 FEW_SHARE = 0.05
+_ODD_SHARE = 0.1
+"""Up to this share of the labels, words among numbers are not meant to be classes."""
 MOST_CLASSES = 1000
 """A column with more labels is an identifier or a quantity, and a network as wide takes the memory
 of the number of classes squared."""
@@ -88,7 +91,7 @@ def drop_missing_target(table: Table, name: str) -> Table:
     return table.take(~missing) if missing.any() else table
 
 
-@dataclass(frozen=True)
+@frozen
 class TargetCode:
     """The target's way to numbers and back.
 
@@ -154,6 +157,7 @@ class TargetCode:
             )
         if task != "classification":
             _require_points(column, where)
+            _require_numbers(column, where)
         task = guess_task(column) if task is None else task
         if task == "classification":
             return cls(column.name, column.kind, task, _classes(column, where))
@@ -228,6 +232,20 @@ def _require_points(column: Column, where: str) -> None:
         do='write 3.5 and not 3,5; or say what a comma is: decimal=","; '
         'or read them as classes: task="classification"',
     )
+
+
+def _require_numbers(column: Column, where: str) -> None:
+    """Refuse a target of numbers but for a few cells: a slip of the pen makes no classes."""
+    labels = dict.fromkeys(column.values.tolist()) if column.kind == "text" else {}
+    words = [label for label in labels if not re.fullmatch(PLAIN, label)]
+    if words and len(words) <= _ODD_SHARE * len(labels):
+        raise TargetError(
+            "the target holds numbers, but not in every row",
+            where=where,
+            expected="a number, or an empty cell where it is not known",
+            got=", ".join(shown(word, 40) for word in words[:5]),
+            do='mend it, or read all of them as classes: task="classification"',
+        )
 
 
 def _classes(column: Column, where: str) -> tuple[Any, ...]:

@@ -10,10 +10,10 @@ a) A column is taken over only if nothing about its values calls for a word: a n
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
+from chainrule.frozen import frozen
 from chainrule.tabular.cells import Profile
 from chainrule.tabular.load import Cells
 from chainrule.tabular.looks import Plan
@@ -37,7 +37,7 @@ KIND_OF: dict[Plan, Kind] = {
 """The kind that a column is when it is read as planned; text may turn out to be anything."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Typed:
     """A column that was taken over, and what its cells were."""
 

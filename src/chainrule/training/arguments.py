@@ -15,7 +15,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 import numpy as np
 
 from chainrule.checks import shown
-from chainrule.errors import DataError, InvalidParameterError, UsageError
+from chainrule.errors import ChainruleError, DataError, InvalidParameterError, UsageError
 from chainrule.frozen import frozen
 from chainrule.nn.layer import Layer
 from chainrule.registry import suggest
@@ -26,6 +26,7 @@ __all__ = [
     "described",
     "require_array",
     "require_readable",
+    "short_of_memory",
     "unknown_argument",
 ]
 
@@ -59,6 +60,8 @@ def clear_arguments(function: Callable[P, R]) -> Callable[P, R]:
     def checked(*given: P.args, **named: P.kwargs) -> R:
         try:
             return function(*given, **named)
+        except MemoryError as error:
+            raise short_of_memory(error) from error
         except TypeError as error:
             # Without a frame of its own, the error is of the call: nothing of the function ran.
             if error.__traceback__ is None or error.__traceback__.tb_next is not None:
@@ -66,6 +69,15 @@ def clear_arguments(function: Callable[P, R]) -> Callable[P, R]:
         raise _fault(function, given, named)
 
     return checked
+
+
+def short_of_memory(error: MemoryError) -> ChainruleError:
+    """Return the error for work that found no memory."""
+    return ChainruleError(
+        "there is not enough memory for this network and these data",
+        got=str(error),
+        do="make the network or its batches smaller, or pass the data as chainrule.Blocks",
+    )
 
 
 def _fault(
@@ -147,9 +159,9 @@ def described(network: Any) -> Any:
     do = ""
     if isinstance(network, (list, tuple)):
         do = "put the layers into one: nn.Sequential(" + _first_words(network) + ")"
-    elif callable(network) and hasattr(network, "__name__"):
+    elif callable(network) and _has(network, "__name__"):
         do = f"call it: {network.__name__}(...)"
-    elif hasattr(network, "plan") or hasattr(network, "model"):
+    elif _has(network, "plan") or _has(network, "model"):
         do = "a model is trained already; its description is model.plan.network"
     if not do or isinstance(network, Layer):
         return network
@@ -160,6 +172,13 @@ def described(network: Any) -> Any:
         got=shown(network),
         do=do,
     )
+
+
+def _has(value: object, name: str) -> bool:
+    try:
+        return hasattr(value, name)
+    except Exception:  # noqa: BLE001 - a class that breaks when it is asked
+        return False
 
 
 def _first_words(layers: Sequence[Any]) -> str:
@@ -173,8 +192,11 @@ def require_readable(values: object, name: str) -> None:
     ------
     DataError
     """
-    device = getattr(getattr(values, "device", None), "type", "cpu")
-    held = getattr(values, "requires_grad", False) is True
+    try:
+        device = getattr(getattr(values, "device", None), "type", "cpu")
+        held = getattr(values, "requires_grad", False) is True
+    except Exception as error:  # a class that breaks when it is asked
+        raise DataError(f"{name} gives no array: {error}", where=name, got=shown(values)) from error
     if hasattr(values, "detach") and (held or device != "cpu"):
         raise DataError(
             f"{name} is a tensor that NumPy cannot read where it is",

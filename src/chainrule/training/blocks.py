@@ -22,7 +22,7 @@ import os
 import weakref
 from collections.abc import Iterable
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -119,6 +119,13 @@ class Blocks:
             The disk is full.
         """
         shares = (validation_share, test_share)
+        if not isinstance(cast(object, chunks), Iterable):
+            raise InvalidParameterError(
+                "chunks cannot be gone through",
+                where="chunks",
+                expected="an iterable of (X, y) or (X, y, weights)",
+                got=shown(chunks),
+            )
         writer = BlocksWriter(Budget.of(memory), folder, shares, seed, dtype)
         try:
             for number, chunk in enumerate(chunks):

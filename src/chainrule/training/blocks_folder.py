@@ -19,7 +19,8 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, InvalidParameterError
+from chainrule.files import as_path
 
 __all__ = ["passing_folder", "require_space", "said"]
 
@@ -46,7 +47,7 @@ def passing_folder(beside: str | os.PathLike[str]) -> Generator[Path, None, None
     ...     (folder.parent.name in beside, folder.exists())
     (True, True)
     """
-    beside = Path(beside)
+    beside = as_path(beside)
     folder, lock = _made(beside)
     try:
         yield folder
@@ -68,6 +69,8 @@ def _made(beside: Path) -> tuple[Path, int]:
         new.rename(folder)
     except OSError as error:
         raise said(error, beside) from error
+    except ValueError as error:  # a NUL inside the path
+        raise InvalidParameterError(f"there is no such folder: {error}", where="folder") from error
     return folder, lock
 
 

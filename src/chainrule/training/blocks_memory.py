@@ -110,7 +110,9 @@ class Budget:
 def _bytes(stated: object) -> int | None:
     if isinstance(stated, int) and not isinstance(stated, bool):
         return stated
-    found = re.fullmatch(r"\s*([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([A-Za-z]*)\s*", str(stated))
-    if not isinstance(stated, str) or found is None or found[2].upper() not in _UNITS:
+    if not isinstance(stated, str):
+        return None
+    found = re.fullmatch(r"\s*([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([A-Za-z]*)\s*", stated)
+    if found is None or found[2].upper() not in _UNITS:
         return None
     return int(float(found[1]) * _UNITS[found[2].upper()])

@@ -16,6 +16,7 @@ from chainrule.training.blocks_file import PartFile, PartWriter, RowForm
 from chainrule.training.blocks_folder import passing_folder
 from chainrule.training.blocks_memory import Budget
 from chainrule.training.data import DTYPE, check_inputs, check_weights
+from chainrule.training.split import SEED
 from chainrule.training.targets import target_array
 
 __all__ = ["MOST_LABELS", "PARTS", "BlocksWriter", "Written", "part_of_rows"]
@@ -90,7 +91,8 @@ class BlocksWriter:
         dtype: str,
     ) -> None:
         names = {"validation_share": shares[0], "test_share": shares[1], "dtype": dtype}
-        rules = {"validation_share": _SHARE, "test_share": _SHARE, "dtype": DTYPE}
+        names["seed"] = seed
+        rules = {"validation_share": _SHARE, "test_share": _SHARE, "dtype": DTYPE, "seed": SEED}
         check_parameters(rules, names, lambda name: name)
         self.budget, self.shares, self.seed, self.dtype = budget, shares, seed, dtype
         self.seen = 0
@@ -109,7 +111,7 @@ class BlocksWriter:
         DataError, TargetError
             It cannot be used, or is not like those before it.
         """
-        if not len(X):
+        if hasattr(X, "__len__") and not len(X):
             return
         inputs = check_inputs(X, self.dtype, f"X of {where}")
         given = _numbers(target_array(y), len(inputs), self.dtype, where)

@@ -15,6 +15,7 @@ from chainrule.maths.metric import METRICS, Metric
 from chainrule.plan.plan import Plan
 from chainrule.training.blocks_rows import BlockRows
 from chainrule.training.data import DTYPE
+from chainrule.training.split import SEED
 from chainrule.training.stopping import Stopping, monitored
 
 __all__ = ["Course", "choose_metrics"]
@@ -23,7 +24,7 @@ _RULES = {
     "epochs": Integer(1),
     "batch_size": AnyOf(NoneValue(), Integer(1)),
     "shuffle": Boolean(),
-    "seed": Integer(),
+    "seed": SEED,
     "dtype": DTYPE,
     "stopping": Instance(Stopping),
     "restore_best": Boolean(),
@@ -90,7 +91,7 @@ class Course:
                 where="stopping",
                 expected="a Stopping",
                 got=shown(self.stopping),
-                do=f"pass Stopping(patience={self.stopping})",
+                do=f"pass Stopping(patience={shown(self.stopping, 20)})",
             )
         check_parameters(_RULES, {name: getattr(self, name) for name in _RULES}, lambda name: name)
         self.watched()

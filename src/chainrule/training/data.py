@@ -133,6 +133,8 @@ def _numbers(X: object, name: str) -> np.ndarray:
         raise DataError(
             f"the rows of {name} differ in length", where=name, expected="one length"
         ) from None
+    except Exception as error:  # an object that cannot say what it holds
+        raise DataError(f"{name} gives no array: {error}", where=name, got=shown(X)) from error
     if array.dtype.kind in "biuf":
         return array
     if array.dtype.kind == "O":
@@ -191,7 +193,7 @@ def check_weights(weights: object, rows: int, name: str = "sample_weight") -> np
         given = np.asarray(weights)
         # A cast of complex numbers would drop the imaginary parts without an error.
         array = None if given.dtype.kind == "c" else given.astype(np.float64)
-    except (TypeError, ValueError, OverflowError):
+    except Exception:  # noqa: BLE001 - whatever an object raises that is asked for numbers
         array = None
     if array is None:
         raise DataError(f"{name} is not made of numbers", where=name, got=shown(weights))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.checks import Real, check_parameters
+from chainrule.checks import Integer, Real, check_parameters
 from chainrule.errors import DataError
 from chainrule.streams import Stream
 
-__all__ = ["held_counts", "split_rows"]
+__all__ = ["SEED", "held_counts", "split_rows"]
+
+SEED = Integer(-(2**127), 2**128 - 1)
+"""Rule of a seed: 128 bits, with or without a sign."""
 
 
 def split_rows(
@@ -22,6 +25,7 @@ def split_rows(
     share : float
         Share of the rows to hold back, in (0, 1); at least one row on either side.
     seed : int
+        See `SEED`.
     codes : (N,) int, optional
         Class of each row. Every class is then held back in proportion, and keeps at least one
         training row.
@@ -40,8 +44,8 @@ def split_rows(
     (6, 2, 1)
     """
     check_parameters(
-        {"validation_share": Real(0, 1, closed="neither")},
-        {"validation_share": share},
+        {"validation_share": Real(0, 1, closed="neither"), "seed": SEED},
+        {"validation_share": share, "seed": seed},
         lambda name: name,
     )
     if rows < 2:

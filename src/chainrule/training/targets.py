@@ -48,6 +48,8 @@ def target_array(y: object) -> np.ndarray:
         raise TargetError(
             "the rows of the target differ in length", where="y", got=shown(y)
         ) from None
+    except Exception as error:  # an object that cannot say what it holds
+        raise TargetError(f"y gives no array: {error}", where="y", got=shown(y)) from error
     if array.ndim == 0:
         raise TargetError("the target is not an array", where="y", got=shown(y))
     return array

@@ -45,8 +45,10 @@ struct Network {
         loss = find_loss<T>(program.loss.c_str());
         if (loss == nullptr && !program.loss.empty())
             throw std::invalid_argument("loss " + program.loss);
-        for (std::size_t k = 0; k < program.loss_numbers.size(); ++k)
+        for (std::size_t k = 0; k < program.loss_numbers.size(); ++k) {
             loss_args.numbers[k] = static_cast<T>(program.loss_numbers[k]);
+            loss_args.rests[k] = static_cast<T>(1.0 - program.loss_numbers[k]);
+        }
         read_penalties();
         count_consumers();
         for (std::size_t number = 0; number < program.nodes.size(); ++number) add_node(number);

@@ -6,7 +6,8 @@
 // b) A loss that is a sum or mean of one term per output gives `term`, for vectors of outputs;
 //    the others give `row`.
 // c) `p[0]`, `p[1]`, ... are the numbers of the Python record in the order of its fields, where
-//    over_outputs is 0 for "sum" and 1 for "mean"; `over_outputs` is its index, or -1.
+//    over_outputs is 0 for "sum" and 1 for "mean"; `over_outputs` is its index, or -1. What is left
+//    of them to 1 is worked out before they are rounded: 1 - 0.999 has four digits less in float32.
 // d) A row's value is summed in the type of its numbers, in the one order of rows.hpp.
 // e) Padding of raw and Y means nothing. The padding of the gradient is 0 before a row begins.
 #pragma once
@@ -19,6 +20,7 @@ namespace CR_ISA {
 template <class T>
 struct LossArgs {
     T numbers[4];
+    T rests[4];  // 1 less each of them
     CR_INLINE Vec<T> operator[](int index) const { return set1<T>(numbers[index]); }
 };
 
@@ -153,7 +155,7 @@ struct Pinball : Outputwise<Pinball> {
     template <class T>
     static CR_INLINE Term<T, 1> term(const Vec<T> (&raw)[1], Vec<T> y, const LossArgs<T>& p) {
         const Vec<T> error = raw[0] - y, side = AbsoluteError::sign<T>(error);
-        const Vec<T> over = set1<T>(T(1 - p.numbers[0])), under = -p[0];
+        const Vec<T> over = set1<T>(p.rests[0]), under = -p[0];
         const Vec<T> weight = select(error > Vec<T>{}, over, under);
         return {weight * error, {absolute<T>(weight) * side}};
     }
@@ -228,7 +230,7 @@ struct SoftmaxCrossEntropy {
 
     template <class T>
     static CR_INLINE T row(const LossArgs<T>& p, const LossRow<T>& row) {
-        const Vec<T> kept = set1<T>(1 - p.numbers[0]);
+        const Vec<T> kept = set1<T>(p.rests[0]);
         const Vec<T> spread = set1<T>(p.numbers[0] / T(row.targets));
         const auto smoothed = [&](std::size_t column, auto inside) CR_INLINE_BODY {
             return within(inside, fma(kept, load(row.Y + column), spread), Vec<T>{});

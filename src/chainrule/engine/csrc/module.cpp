@@ -345,6 +345,11 @@ NB_MODULE(_engine, m) {
         return taken.count() / repeats;
     });
 
+    // Who threw the module out of sys.modules and imports it again gets the type that is there.
+    if (const nb::handle known = nb::type<PyEngine>(); known.is_valid()) {
+        m.attr("Engine") = known;
+        return;
+    }
     nb::class_<PyEngine>(m, "Engine")
         .def(nb::init<const nb::dict&, const std::string&, bool, bool>(), nb::arg("program"),
              nb::arg("instruction_set"), nb::arg("double_precision"), nb::arg("learns"))

@@ -5,7 +5,9 @@
 //    neither its block nor its neighbours.
 // b) X is read where it stands if only products read it: they take it element by element, so it needs
 //    neither padding nor a copy.
-// c) Workspaces are kept for the next call in slots that are taken and filled by one atomic
+// c) Few samples are cut into smaller blocks, so that each thread has one: a large network's batch
+//    of 200 samples is worth a team.
+// d) Workspaces are kept for the next call in slots that are taken and filled by one atomic
 //    exchange. A fork in the middle of a call leaves no lock behind in the child.
 #pragma once
 
@@ -16,6 +18,7 @@
 namespace CR_ISA {
 
 constexpr std::size_t kPredictionBlock = 256;
+constexpr std::size_t kLeastBlock = 32;  // below that the weights are read for too few samples
 
 template <class T>
 class Predictor {
@@ -28,8 +31,11 @@ class Predictor {
     }
 
     bool predict(const T* X, std::int64_t x_stride, std::size_t count, T* raw, int threads) {
-        const std::size_t blocks = (count + kPredictionBlock - 1) / kPredictionBlock;
-        const std::size_t most = std::min(count, kPredictionBlock), width = net_.raw_width();
+        const std::size_t members = static_cast<std::size_t>(std::max(threads, 1));
+        const std::size_t each = (count + members - 1) / members;
+        const std::size_t size = std::clamp((each + 15) / 16 * 16, kLeastBlock, kPredictionBlock);
+        const std::size_t blocks = (count + size - 1) / size;
+        const std::size_t most = std::min(count, size), width = net_.raw_width();
         const chainrule::Team team(static_cast<int>(std::min<std::size_t>(threads, blocks)));
         // Taken before the team starts: a worker has nobody to tell that memory ran out.
         std::unique_ptr<Workspace<T>> chain;
@@ -43,8 +49,8 @@ class Predictor {
             for (int k = 0; k < number; ++k) ws = ws->next.get();
             const Range mine = share(blocks, number, team.size());
             for (std::size_t block = mine.first; block < mine.last; ++block) {
-                const std::size_t first = block * kPredictionBlock;
-                ws->samples = std::min(kPredictionBlock, count - first);
+                const std::size_t first = block * size;
+                ws->samples = std::min(size, count - first);
                 one_block(*ws, X + static_cast<std::int64_t>(first) * x_stride, x_stride,
                           raw + first * width);
             }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from chainrule.experiments.recipes.measures import best_arms
 from chainrule.experiments.recipes.recipe import RECIPES, Lab, Recipe, Sheet
 from chainrule.experiments.recipes.tables import arm_sheet
 from chainrule.experiments.result import Result
+from chainrule.frozen import frozen
 from chainrule.maths.optimizers_momentum import SGD
 from chainrule.report.figures_canvas import Picture
 from chainrule.report.figures_curves import loss_picture
@@ -41,7 +42,7 @@ CLAIMS = (
 
 
 @RECIPES.register
-@dataclass(frozen=True)
+@frozen
 class Activations(Recipe):
     """Train one network with four activations, each at the rate that suits it best.
 
@@ -127,7 +128,11 @@ class Activations(Recipe):
         plain = [_only(run, "activation") for run in runs]
         return [
             loss_picture(plain),
-            score_picture(plain, score=f"validation {evidence.known.metric}"),
+            score_picture(
+                plain,
+                score=f"validation {evidence.known.metric}",
+                held=evidence.known.overlap,
+            ),
             gradient_picture(plain),
             health_picture(plain, what="saturated"),
         ]

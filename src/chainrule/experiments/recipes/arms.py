@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from chainrule.engine.native import default_threads
@@ -12,6 +11,7 @@ from chainrule.experiments.job import Job, written
 from chainrule.experiments.recipes.task import Task
 from chainrule.experiments.result import Result
 from chainrule.experiments.runner import Processes, Threads
+from chainrule.frozen import frozen
 from chainrule.nn.combine import Sequential
 from chainrule.nn.dense import Activation, Dense
 from chainrule.nn.layer import Layer
@@ -22,7 +22,7 @@ _FEW = 24
 """Up to so many runs, threads are done before processes have started."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Arm:
     """One setting.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from chainrule.experiments.recipes.arms import Arm, mlp
@@ -12,6 +10,7 @@ from chainrule.experiments.recipes.evidence import Conclusion, Evidence, compare
 from chainrule.experiments.recipes.measures import wobble
 from chainrule.experiments.recipes.recipe import RECIPES, Lab, Recipe, Sheet
 from chainrule.experiments.recipes.tables import arm_sheet, grid_sheet
+from chainrule.frozen import frozen
 from chainrule.maths.optimizers_momentum import SGD
 from chainrule.report.figures_canvas import Picture
 from chainrule.report.figures_curves import loss_picture
@@ -26,7 +25,7 @@ FIXED = 1e-2
 
 
 @RECIPES.register
-@dataclass(frozen=True)
+@frozen
 class BatchAndRate(Recipe):
     """Sweep mini-batch sizes 16 to 256 and rates 0.0001 to 1; judge speed against stability.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from chainrule.experiments.recipes.measures import best_arms, wobble
 from chainrule.experiments.recipes.recipe import RECIPES, Lab, Recipe, Sheet
 from chainrule.experiments.recipes.tables import arm_sheet
 from chainrule.experiments.result import Result
+from chainrule.frozen import frozen
 from chainrule.maths.optimizers_momentum import SGD
 from chainrule.report.figures_canvas import Picture
 from chainrule.report.figures_curves import loss_picture
@@ -46,7 +47,7 @@ CLAIMS = (
 
 
 @RECIPES.register
-@dataclass(frozen=True)
+@frozen
 class BatchGdVsSgd(Recipe):
     """Descend by the gradient of one row, of 32 rows, and of all rows, each at its best rate.
 

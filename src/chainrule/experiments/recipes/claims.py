@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from chainrule.experiments.recipes.evidence import Conclusion, Evidence, compared
 from chainrule.experiments.result import Result
+from chainrule.frozen import frozen
 
 __all__ = ["Claim", "Measure", "judged"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Measure:
     """What is compared.
 
@@ -34,7 +34,7 @@ class Measure:
     held: bool = True
 
 
-@dataclass(frozen=True)
+@frozen
 class Claim:
     """The claim that one setting has more (or less) of a measure than another.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from chainrule.experiments.recipes.arms import Arm
@@ -12,6 +11,7 @@ from chainrule.experiments.recipes.depth_picture import depth_picture
 from chainrule.experiments.recipes.evidence import Conclusion, Evidence, compared, worded
 from chainrule.experiments.recipes.recipe import RECIPES, Lab, Recipe, Sheet
 from chainrule.experiments.recipes.tables import arm_sheet
+from chainrule.frozen import frozen
 from chainrule.glass.depth import SCHEMES, depth_experiment
 from chainrule.maths.optimizers_adam import Adam
 from chainrule.nn.combine import Sequential
@@ -73,7 +73,7 @@ CLAIMS = (
 
 
 @RECIPES.register
-@dataclass(frozen=True)
+@frozen
 class Depth(Recipe):
     """Send a gradient back through 2 to 50 layers, and train networks of 2 and 20 layers.
 
@@ -182,7 +182,11 @@ class Depth(Recipe):
         deep = evidence.of(layers=DEEP)
         return [
             depth_picture(_means(evidence)),
-            score_picture(deep, score=f"validation {evidence.known.metric}"),
+            score_picture(
+                deep,
+                score=f"validation {evidence.known.metric}",
+                held=evidence.known.overlap,
+            ),
         ]
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from chainrule.errors import DataError
 from chainrule.experiments.recipes.task import Facts
 from chainrule.experiments.result import Result
 from chainrule.experiments.statistics import corrected_t
+from chainrule.frozen import frozen
 
 __all__ = ["DIRECTIONS", "Conclusion", "Evidence", "compared", "worded"]
 
@@ -30,7 +31,7 @@ _SAME = 1e-12
 """Relative size below which a difference is rounding."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Conclusion:
     """One claim, and what this run's numbers say of it.
 
@@ -60,7 +61,7 @@ class Conclusion:
         }
 
 
-@dataclass(frozen=True)
+@frozen
 class Evidence:
     """All that one call of a recipe measured.
 
@@ -136,16 +137,24 @@ class Evidence:
         return _or(float(row.get(f"train_{self.known.metric}", math.nan)), self.known.chance_score)
 
     def epochs_to(self, result: Result, column: str, level: float, below: bool = False) -> float:
-        """Return the first epoch that reaches a level; one more than there are if none does."""
+        """Return when a level is reached, on the line between two epochs; one more if it is not.
+
+        Whole epochs are so coarse that few repeats may all say the same.
+        """
+        before = math.nan
         for row in result.history:
             value = float(row.get(column, math.nan))
             if value <= level if below else value >= level:
-                return float(row["epoch"])
+                past = (value - level) / (value - before) if value != before else 0.0
+                return float(row["epoch"]) - (past if math.isfinite(past) else 0.0)
+            before = value
         return float(result.epochs + 1)
 
-    def best(self, arms: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    def best(
+        self, arms: Sequence[Mapping[str, Any]], by: Callable[[Result], float] | None = None
+    ) -> dict[str, Any]:
         """Return the arm with the best mean validation score; the test rows have no say."""
-        means = [np.mean([self.held(result) for result in self.of(**arm)]) for arm in arms]
+        means = [np.mean(self.values(arm, by or self.held)) for arm in arms]
         return dict(arms[int(np.argmax(means))])
 
     def values(self, arm: Mapping[str, Any], measure: Callable[[Result], float]) -> list[float]:
@@ -265,7 +274,7 @@ def _difference(
     mean: float, low: float, high: float, names: tuple[str, str], ratio: bool, sign: int
 ) -> str:
     if not math.isfinite(low):
-        return "One repeat has no interval, so nothing can be said of a difference."
+        return "These repeats are too few for an interval, so no difference is shown."
     even, pair = ("1", "ratio") if ratio else ("0", "difference")
     numbers = [math.exp(min(value, 690.0)) if ratio else value for value in (mean, low, high)]
     signed = [worded(value) if ratio else _signed(value) for value in numbers]

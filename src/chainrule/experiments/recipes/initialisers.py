@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from chainrule.experiments.recipes.arms import Arm, mlp
 from chainrule.experiments.recipes.claims import Claim, Measure, judged
@@ -11,6 +10,7 @@ from chainrule.experiments.recipes.evidence import Conclusion, Evidence
 from chainrule.experiments.recipes.recipe import RECIPES, Lab, Recipe, Sheet
 from chainrule.experiments.recipes.tables import arm_sheet
 from chainrule.experiments.result import Result
+from chainrule.frozen import frozen
 from chainrule.maths.initialiser import Initialiser
 from chainrule.maths.initialisers import Normal, Zeros
 from chainrule.maths.initialisers_scaled import GlorotNormal, HeNormal, LeCunNormal
@@ -43,7 +43,7 @@ CLAIMS = (
 
 
 @RECIPES.register
-@dataclass(frozen=True)
+@frozen
 class Initialisers(Recipe):
     """Train a deep ReLU network from six kinds of first weights.
 
@@ -106,7 +106,11 @@ class Initialisers(Recipe):
         some = [run for run in evidence.results if run.settings["first weights"] != "zeros"]
         return [
             loss_picture(some, column="train_loss"),
-            score_picture(evidence.results, score=f"validation {evidence.known.metric}"),
+            score_picture(
+                evidence.results,
+                score=f"validation {evidence.known.metric}",
+                held=evidence.known.overlap,
+            ),
         ]
 
 

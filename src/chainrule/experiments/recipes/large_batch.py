@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from chainrule.experiments.recipes.arms import Arm, mlp
 from chainrule.experiments.recipes.claims import Claim, Measure, judged
 from chainrule.experiments.recipes.evidence import Conclusion, Evidence, worded
 from chainrule.experiments.recipes.recipe import RECIPES, Lab, Recipe, Sheet
 from chainrule.experiments.recipes.tables import arm_sheet
 from chainrule.experiments.result import Result
+from chainrule.frozen import frozen
 from chainrule.maths.optimizers_momentum import Momentum
 from chainrule.maths.schedules import Warmup
 from chainrule.report.figures_canvas import Picture
@@ -55,7 +54,7 @@ CLAIMS = (
 
 
 @RECIPES.register
-@dataclass(frozen=True)
+@frozen
 class LargeBatch(Recipe):
     """Go from batches of 16 to 256 in as many epochs: same rate, scaled rates, and warm-up.
 
@@ -142,5 +141,9 @@ class LargeBatch(Recipe):
     def pictures(self, evidence: Evidence) -> list[Picture]:
         return [
             loss_picture(evidence.results),
-            score_picture(evidence.results, score=f"validation {evidence.known.metric}"),
+            score_picture(
+                evidence.results,
+                score=f"validation {evidence.known.metric}",
+                held=evidence.known.overlap,
+            ),
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,23 @@ from chainrule.experiments.result import Result
 __all__ = ["best_arms", "wobble"]
 
 
-def best_arms(evidence: Evidence, axis: str) -> dict[Any, dict[str, Any]]:
-    """Return, for each value of an axis, its arm with the best mean validation score."""
+def best_arms(
+    evidence: Evidence, axis: str, by: Callable[[Result], float] | None = None
+) -> dict[Any, dict[str, Any]]:
+    """Return, for each value of an axis, its arm with the best mean validation score.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    axis : str
+    by : function of Result, optional
+        Of which more is better, instead; a claim about speed needs the rates that are fastest.
+    """
     arms = evidence.arms()
     values = dict.fromkeys(arm[axis] for arm in arms)
-    return {value: evidence.best([arm for arm in arms if arm[axis] == value]) for value in values}
+    return {
+        value: evidence.best([arm for arm in arms if arm[axis] == value], by) for value in values
+    }
 
 
 def wobble(run: Result) -> float:

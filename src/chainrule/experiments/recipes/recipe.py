@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar
 
 from chainrule.errors import UsageError
 from chainrule.experiments.recipes.arms import Arm, run_arms
 from chainrule.experiments.recipes.evidence import Conclusion, Evidence
 from chainrule.experiments.recipes.task import Task
+from chainrule.frozen import frozen
 from chainrule.registry import Record, Registry
 from chainrule.report.figures_canvas import Picture
 
 __all__ = ["RECIPES", "Lab", "Recipe", "Sheet"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Lab:
     """What a recipe is done with.
 
@@ -57,7 +58,7 @@ class Lab:
         return quick if self.quick else whole
 
 
-@dataclass(frozen=True)
+@frozen
 class Sheet:
     """A table of a report, and lines that a reader may copy.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chainrule.experiments.recipes.evidence import DIRECTIONS, Conclusion, Evidence
 from chainrule.experiments.recipes.recipe import RECIPES, Lab, Recipe, Sheet
+from chainrule.frozen import frozen
 from chainrule.glass.trace import Trace, trace, variable
 from chainrule.nn.combine import Sequential
 from chainrule.nn.dense import Activation, Dense
@@ -27,7 +27,7 @@ EXPLAINED = "dense_1.dW[0, 0]"
 
 
 @RECIPES.register
-@dataclass(frozen=True)
+@frozen
 class ReluGradients(Recipe):
     """Derive dW and db of both layers for MSE and cross-entropy, and prove every number.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ from chainrule._version import __version__
 from chainrule.experiments.recipes.evidence import DIRECTIONS, Conclusion, Evidence
 from chainrule.experiments.recipes.recipe import Recipe
 from chainrule.files import atomic_write
+from chainrule.frozen import frozen
 from chainrule.report.page import Figure, Section, Tile, page
 from chainrule.storage.document import plain
 
@@ -28,7 +29,7 @@ _STATISTICS = (
 _NO_STATISTICS = "Nothing is estimated: each number is compared with an independent one."
 
 
-@dataclass(frozen=True)
+@frozen
 class LabReport:
     """What a recipe found. Make it with `chainrule.lab_notes`.
 

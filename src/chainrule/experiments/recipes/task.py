@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from chainrule.checks import shown
 from chainrule.errors import InvalidParameterError, TargetError
 from chainrule.experiments.material import Material, Part, SplitPlan
+from chainrule.frozen import frozen
 from chainrule.maths.loss import LOSSES
 from chainrule.streams import Stream
 from chainrule.tabular.encoder import Encoder
@@ -31,7 +31,7 @@ MOST_ROWS = 4_000
 Parts = tuple[tuple[np.ndarray, np.ndarray], ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Facts:
     """What a reader has to know of the data; plain values.
 
@@ -74,7 +74,7 @@ class Facts:
         )
 
 
-@dataclass(frozen=True)
+@frozen
 class Task:
     """The data of a recipe: parts of each repeat, and the facts."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from chainrule.frozen import frozen
 from chainrule.maths.optimizer import Optimizer
 from chainrule.streams import Stream
 
@@ -44,7 +44,7 @@ def rosenbrock(x: Any, y: Any) -> tuple[Any, Any, Any]:
     return value, -2 * (1 - x) - 400 * x * across + 0.0, 200 * across + 0.0
 
 
-@dataclass(frozen=True)
+@frozen
 class Walk:
     """Where an optimizer went.
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from chainrule.experiments.recipes.arms import Arm, mlp
 from chainrule.experiments.recipes.evidence import Conclusion, Evidence, compared
 from chainrule.experiments.recipes.recipe import RECIPES, Lab, Recipe, Sheet
 from chainrule.experiments.recipes.tables import Measure, arm_sheet, grid_sheet
 from chainrule.experiments.result import Result
+from chainrule.frozen import frozen
 from chainrule.maths.optimizers_momentum import Momentum
 from chainrule.maths.schedules import Warmup as WarmupSchedule
 from chainrule.report.figures_canvas import Picture
@@ -24,7 +23,7 @@ RISE = 0.5
 
 
 @RECIPES.register
-@dataclass(frozen=True)
+@frozen
 class Warmup(Recipe):
     """Train in batches of 256 at rates from small to large, with and without a linear warm-up.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from chainrule.checks import shown
 from chainrule.errors import UsageError
+from chainrule.frozen import frozen
 from chainrule.glass.doctor.case import Case
 from chainrule.glass.doctor.fault import FAULTS, Fault, Found, Verdict
 from chainrule.glass.doctor.questions import examined
@@ -17,7 +18,7 @@ from chainrule.training.recording import Recording
 __all__ = ["Diagnosis", "diagnose", "verdicts_of"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Diagnosis:
     """What is wrong with a run; nothing, where there are no verdicts.
 

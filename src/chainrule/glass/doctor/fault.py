@@ -10,9 +10,9 @@ b) Faults cause each other: unscaled inputs saturate units, and saturated units 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from chainrule.frozen import frozen
 from chainrule.registry import Record, new_registry
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["FAULTS", "Fault", "Found", "Verdict"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Found:
     """What a fault found in a case.
 
@@ -68,7 +68,7 @@ class Fault(Record):
 FAULTS = new_registry("fault", Fault)
 
 
-@dataclass(frozen=True)
+@frozen
 class Verdict:
     """A fault of a run.
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from chainrule.checks import Real
+from chainrule.frozen import frozen
 from chainrule.glass.doctor.case import Case
 from chainrule.glass.doctor.fault import FAULTS, Fault, Found
 
@@ -37,7 +36,7 @@ _CONSEQUENCES = (
 
 
 @FAULTS.register
-@dataclass(frozen=True)
+@frozen
 class ConstantTarget(Fault):
     """Every row has the same target, so there is nothing to learn.
 
@@ -68,7 +67,7 @@ class ConstantTarget(Fault):
 
 
 @FAULTS.register
-@dataclass(frozen=True)
+@frozen
 class NotFinite(Fault):
     """A number left the range of the floating-point type: inf or NaN.
 
@@ -117,7 +116,7 @@ class NotFinite(Fault):
 
 
 @FAULTS.register
-@dataclass(frozen=True)
+@frozen
 class UnscaledInputs(Fault):
     """Columns of X are far from deviation 1, so first layers saturate or a few columns rule.
 
@@ -168,7 +167,7 @@ class UnscaledInputs(Fault):
 
 
 @FAULTS.register
-@dataclass(frozen=True)
+@frozen
 class UnscaledTarget(Fault):
     """The target's size is far from 1, where the outputs of a new network are.
 
@@ -208,7 +207,7 @@ class UnscaledTarget(Fault):
 
 
 @FAULTS.register
-@dataclass(frozen=True)
+@frozen
 class RandomLabels(Fault):
     """The targets have nothing to do with the rows beside them: shuffled, misaligned, or noise.
 
@@ -263,7 +262,7 @@ class RandomLabels(Fault):
 
 
 @FAULTS.register
-@dataclass(frozen=True)
+@frozen
 class LeakingColumn(Fault):
     """One column of X gives the target away, and the others know far less.
 

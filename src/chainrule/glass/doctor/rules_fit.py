@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.checks import Integer, Real
+from chainrule.frozen import frozen
 from chainrule.glass.doctor.case import Case, middle, percent
 from chainrule.glass.doctor.fault import FAULTS, Fault, Found
 from chainrule.glass.doctor.rules_data import SHARE
@@ -22,7 +22,7 @@ __all__ = [
 
 
 @FAULTS.register
-@dataclass(frozen=True)
+@frozen
 class BatchNormBatch(Fault):
     """Batch norm over so few rows that its moments are mostly noise.
 
@@ -79,7 +79,7 @@ class BatchNormBatch(Fault):
 
 
 @FAULTS.register
-@dataclass(frozen=True)
+@frozen
 class DropoutTooStrong(Fault):
     """Dropout drops so much that little is learned.
 
@@ -143,7 +143,7 @@ class DropoutTooStrong(Fault):
 
 
 @FAULTS.register
-@dataclass(frozen=True)
+@frozen
 class ClassImbalance(Fault):
     """A rare class is given up, because the loss hardly counts it.
 
@@ -195,7 +195,7 @@ class ClassImbalance(Fault):
 
 
 @FAULTS.register
-@dataclass(frozen=True)
+@frozen
 class Overfitting(Fault):
     """The network learns its training rows by heart, at the cost of others.
 
@@ -250,7 +250,7 @@ class Overfitting(Fault):
 
 
 @FAULTS.register
-@dataclass(frozen=True)
+@frozen
 class Underfitting(Fault):
     """The network explains less than a ridge regression does: it is too small or held too tight.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from chainrule.checks import Integer, Real
+from chainrule.frozen import frozen
 from chainrule.glass.doctor.case import Case
 from chainrule.glass.doctor.fault import FAULTS, Fault, Found
 from chainrule.glass.doctor.rules_data import POSITIVE, SHARE
@@ -18,7 +18,7 @@ _SLOW = ("learning_rate_too_low", "underfitting", "class_imbalance")
 
 
 @FAULTS.register
-@dataclass(frozen=True)
+@frozen
 class ExplodingGradient(Fault):
     """Gradients grow from layer to layer on their way back.
 
@@ -79,7 +79,7 @@ class ExplodingGradient(Fault):
 
 
 @FAULTS.register
-@dataclass(frozen=True)
+@frozen
 class VanishingGradient(Fault):
     """Gradients shrink from layer to layer on their way back, so first layers do not learn.
 
@@ -138,7 +138,7 @@ def _share(case: Case, node: Node, moment: str, kind: str) -> float:
 
 
 @FAULTS.register
-@dataclass(frozen=True)
+@frozen
 class DeadReLU(Fault):
     """Units that are zero for every row: they have no gradient and never come back.
 
@@ -189,7 +189,7 @@ class DeadReLU(Fault):
 
 
 @FAULTS.register
-@dataclass(frozen=True)
+@frozen
 class SaturatedUnits(Fault):
     """Sigmoid or tanh units sit where their slope is near zero.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.checks import Real
+from chainrule.frozen import frozen
 from chainrule.glass.doctor.case import Case, middle, percent
 from chainrule.glass.doctor.fault import FAULTS, Fault, Found
 from chainrule.glass.doctor.rules_data import POSITIVE, SHARE
@@ -22,7 +22,7 @@ _FEW = 4
 
 
 @FAULTS.register
-@dataclass(frozen=True)
+@frozen
 class RateTooHigh(Fault):
     """Updates so large that the loss jumps, climbs, or leaves the range of numbers.
 
@@ -103,7 +103,7 @@ class RateTooHigh(Fault):
 
 
 @FAULTS.register
-@dataclass(frozen=True)
+@frozen
 class RateTooLow(Fault):
     """Updates so small that the weights have hardly moved when the run ends.
 
@@ -171,7 +171,7 @@ def _clipped(case: Case) -> tuple[float, float]:
 
 
 @FAULTS.register
-@dataclass(frozen=True)
+@frozen
 class ClippingAlways(Fault):
     """The limit is so low that every step is cut: it is the step length now.
 
@@ -212,7 +212,7 @@ class ClippingAlways(Fault):
 
 
 @FAULTS.register
-@dataclass(frozen=True)
+@frozen
 class ClippingNever(Fault):
     """The limit is so high that no step came near it: it guards nothing.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from chainrule.checks import Real
+from chainrule.frozen import frozen
 from chainrule.glass.doctor.case import Case
 from chainrule.glass.doctor.fault import FAULTS, Fault, Found
 from chainrule.glass.doctor.rules_data import POSITIVE, SHARE
@@ -17,7 +17,7 @@ _SLOW = ("learning_rate_too_low", "underfitting", "class_imbalance", "vanishing_
 
 
 @FAULTS.register
-@dataclass(frozen=True)
+@frozen
 class DoubleLink(Fault):
     """The network ends with a softmax or sigmoid, and the loss applies its own on top.
 
@@ -57,7 +57,7 @@ class DoubleLink(Fault):
 
 
 @FAULTS.register
-@dataclass(frozen=True)
+@frozen
 class SymmetricStart(Fault):
     """All units of a layer start as copies, get the same gradient, and stay copies.
 
@@ -111,7 +111,7 @@ class SymmetricStart(Fault):
 
 
 @FAULTS.register
-@dataclass(frozen=True)
+@frozen
 class TooSmallStart(Fault):
     """First weights so small that signals fade from layer to layer.
 
@@ -153,7 +153,7 @@ class TooSmallStart(Fault):
 
 
 @FAULTS.register
-@dataclass(frozen=True)
+@frozen
 class TooLargeStart(Fault):
     """First weights so large that signals, losses and gradients grow from layer to layer.
 

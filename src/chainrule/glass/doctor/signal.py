@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from chainrule.frozen import frozen
 from chainrule.streams import Stream
 
 __all__ = ["Signal", "column_shares", "explained", "look_for_signal", "standardised"]
@@ -20,7 +19,7 @@ _IMBALANCE, _FEW = 3, 20
 """How many times the rarest class the others may be, and the rows that it counts for at least."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Signal:
     """What a method that cannot fail to train finds in the rows.
 

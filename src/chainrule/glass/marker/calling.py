@@ -16,6 +16,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from chainrule.frozen import frozen
 from chainrule.glass.marker.forms import Form, from_learner, to_learner
 from chainrule.glass.marker.names import as_array, by_shape, flat_items, match_names, parse
 from chainrule.glass.marker.textbook import Point
@@ -56,7 +57,7 @@ _KEPT = 4000
 """Characters of an error's message that are kept."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Trouble:
     """What stopped a learner's code."""
 
@@ -87,7 +88,7 @@ class Returned:
     """Whether backward was called, so that gradients are owed."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Student:
     """A learner's functions."""
 

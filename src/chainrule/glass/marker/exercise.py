@@ -16,13 +16,13 @@ from __future__ import annotations
 import importlib
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 
 from chainrule.checks import shown
 from chainrule.errors import InvalidParameterError, ShapeError
+from chainrule.frozen import frozen
 from chainrule.maths.activation import ACTIVATIONS, Activation
 from chainrule.maths.loss import LOSSES, Loss
 from chainrule.maths.optimizer import OPTIMIZERS
@@ -51,7 +51,7 @@ _STATED = (
 """What may be stated of an exercise."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Convention:
     """One set of the choices that courses make differently."""
 
@@ -85,7 +85,7 @@ class Convention:
         return ", ".join(parts)
 
 
-@dataclass(frozen=True)
+@frozen
 class Exercise:
     """A network with its loss, as it was set.
 

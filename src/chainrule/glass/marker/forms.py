@@ -11,10 +11,10 @@ b) The shape of the bias and of the targets is part of the form. The documented 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
+from chainrule.frozen import frozen
 from chainrule.glass.marker.exercise import Exercise
 from chainrule.glass.marker.textbook import Point
 from chainrule.maths.arrays import Array
@@ -22,7 +22,7 @@ from chainrule.maths.arrays import Array
 __all__ = ["Form", "forms", "from_learner", "to_learner"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Form:
     """How a learner holds data and parameters."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.frozen import frozen
 from chainrule.glass.marker.calling import Returned, Trouble, canonical
 from chainrule.glass.marker.exercise import Convention, Exercise
 from chainrule.glass.marker.forms import Form, to_learner
@@ -69,7 +70,7 @@ MISSING = kind(
 Group = Sequence[tuple[Point, Returned]]
 
 
-@dataclass(frozen=True)
+@frozen
 class Judgement:
     """A verdict on one form, and how it compares with those on the others."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from chainrule.frozen import frozen
 from chainrule.glass.marker.exercise import Exercise
 from chainrule.glass.marker.textbook import Change, Pass
 from chainrule.maths.arrays import Array
@@ -24,7 +25,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
+@frozen
 class Kind:
     """A kind of mistake, in words and as code.
 
@@ -61,7 +62,7 @@ def kind(name: str, says: str, teaches: str, wrong: str, right: str, cost: float
     return KINDS[name]
 
 
-@dataclass(frozen=True)
+@frozen
 class Hypothesis:
     """One mistake at one place: it predicts every gradient.
 

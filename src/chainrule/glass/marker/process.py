@@ -25,13 +25,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import ChainruleError, DataError, UsageError
+from chainrule.frozen import frozen
 from chainrule.glass.marker.calling import Returned, Trouble
 from chainrule.glass.marker.exercise import Exercise
 from chainrule.glass.marker.forms import Form
@@ -53,7 +54,7 @@ _LARGEST_REPLY = 64 * 2**20
 _LARGEST_SOURCE = 2**20
 
 
-@dataclass(frozen=True)
+@frozen
 class Limits:
     """What a learner's process may use."""
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.frozen import frozen
 from chainrule.glass.marker.exercise import Convention, Exercise
 from chainrule.glass.marker.kinds import Hypothesis, all_hypotheses
 from chainrule.glass.marker.textbook import (
@@ -37,7 +38,7 @@ __all__ = ["Case", "Explanation", "Judge", "difference", "predicted"]
 _PAIR_STARTS = 24
 
 
-@dataclass(frozen=True)
+@frozen
 class Case:
     """What a learner returned at a point: tensors by name (`yhat`, `W1`, `b1`, ...), rows first."""
 
@@ -52,7 +53,7 @@ class Case:
         return run_pass(self.point, Convention())
 
 
-@dataclass(frozen=True)
+@frozen
 class Explanation:
     """Mistakes that predict the numbers, or the most that one mistake explains."""
 

@@ -16,11 +16,11 @@ d) Shapes are NumPy's business. A mistake that gives a wrong shape gives it here
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.frozen import frozen
 from chainrule.glass.marker.exercise import Convention, Exercise
 from chainrule.maths.arrays import Array
 
@@ -30,7 +30,7 @@ __all__ = ["FORWARD_SITES", "SITES", "Change", "Pass", "Point", "gradients", "ru
 FORWARD_SITES = frozenset({"X", "Z", "H"})
 
 
-@dataclass(frozen=True)
+@frozen
 class Point:
     """Data and parameters at which a learner's code is tried, rows being samples.
 

@@ -7,11 +7,12 @@ trial and differ from step to step. A mistake is a rule of its own here, so it t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from chainrule.frozen import frozen
 from chainrule.glass.marker.calling import Returned
 from chainrule.glass.marker.forms import Form
 from chainrule.glass.marker.kind import Kind, kind
@@ -97,7 +98,7 @@ OTHER = kind(
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class _Adam:
     """Adam with switches for what is done wrong."""
 

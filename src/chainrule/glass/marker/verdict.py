@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
 from typing import Any
+
+from chainrule.frozen import frozen
 
 __all__ = ["Finding", "TensorMark", "Verdict"]
 
 
-@dataclass(frozen=True)
+@frozen
 class TensorMark:
     """One tensor of the learner's."""
 
@@ -22,7 +23,7 @@ class TensorMark:
     expected: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Finding:
     """One mistake, with its evidence."""
 
@@ -63,7 +64,7 @@ class Finding:
         }
 
 
-@dataclass(frozen=True)
+@frozen
 class Verdict:
     """The mark: true in a condition if everything is right. `print` shows it in full.
 

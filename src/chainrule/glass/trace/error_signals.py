@@ -8,12 +8,12 @@ the errors are the negative gradient of Z, so both views are one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainrule.errors import UsageError
+from chainrule.frozen import frozen
 
 if TYPE_CHECKING:
     from chainrule.glass.trace.result import Trace
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["ErrorSignal", "ErrorSignals", "error_signals"]
 
 
-@dataclass(frozen=True)
+@frozen
 class ErrorSignal:
     """One unit of one row: its output, its error, and where the error comes from."""
 
@@ -36,7 +36,7 @@ class ErrorSignal:
     """With numbers: `0.6 * (1 - 0.6) * (0.9 - 0.6)`."""
 
 
-@dataclass(frozen=True)
+@frozen
 class ErrorSignals:
     """All errors, and the change of each weight matrix."""
 
@@ -73,7 +73,7 @@ class ErrorSignals:
         return "\n".join(lines)
 
 
-@dataclass(frozen=True)
+@frozen
 class _Layer:
     dense: str
     output: str

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chainrule import nn
 from chainrule.errors import UnknownNameError
+from chainrule.frozen import frozen
 from chainrule.glass.trace.face import trace
 from chainrule.glass.trace.result import Trace
 from chainrule.maths.loss import Reduction
@@ -27,7 +27,7 @@ from chainrule.streams import Stream
 __all__ = ["EXAMPLES", "Example", "example"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Example:
     """One worked example: where it is from, and the arguments of `trace`."""
 

@@ -12,7 +12,6 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ import numpy as np
 
 from chainrule.checks import shown
 from chainrule.errors import UsageError
+from chainrule.frozen import frozen
 from chainrule.glass.trace.record import Explanation, Term
 from chainrule.glass.trace.space import names_in, run, tree
 
@@ -121,7 +121,7 @@ def _checked(name: str, given: Index | None, shape: tuple[int, ...]) -> Index:
     return tuple(part % size for part, size in zip(index, shape, strict=True))
 
 
-@dataclass(frozen=True)
+@frozen
 class _Piece:
     """The text of an expression at one index, its value, and the parents' numbers in it."""
 

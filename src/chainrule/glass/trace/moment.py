@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from chainrule.engine.protocol import Buffers, Clock, Evaluation, Rows
 from chainrule.engine.reference import ReferenceEngine
 from chainrule.errors import DataError, ShapeError
+from chainrule.frozen import frozen
 from chainrule.glass.comparison import compare
 from chainrule.glass.gradcheck import choose_method
 from chainrule.glass.point import NetworkPoint
@@ -28,7 +28,7 @@ _FULL = 64
 _METHODS = {"complex": "complex step", "central": "central difference"}
 
 
-@dataclass(frozen=True)
+@frozen
 class Moment:
     """A plan at one state, with the rows of one step. Nothing here writes to the state.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,6 +11,7 @@ from chainrule import nn
 from chainrule.engine.protocol import Buffers, Clock, Rows
 from chainrule.engine.reference import ReferenceEngine
 from chainrule.errors import DataError, ShapeError
+from chainrule.frozen import frozen
 from chainrule.glass.cases import finished, title
 from chainrule.glass.trace.face import trace_step
 from chainrule.glass.trace.record import json_values
@@ -32,7 +32,7 @@ Item = TypeVar("Item")
 _ATTEMPTS = 20
 
 
-@dataclass(frozen=True)
+@frozen
 class RandomRow:
     """One random network: what it was, and what its trace's proof says."""
 
@@ -42,7 +42,7 @@ class RandomRow:
     proof: Proof
 
 
-@dataclass(frozen=True)
+@frozen
 class RandomReport:
     """The proofs of many random networks."""
 

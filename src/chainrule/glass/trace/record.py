@@ -10,10 +10,11 @@ c) Values are read-only float64 arrays, so a page, a test and a person see the s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from chainrule.frozen import frozen
 
 __all__ = ["ROLES", "Check", "Explanation", "Record", "Term", "json_values", "variable"]
 
@@ -60,7 +61,7 @@ def json_values(array: np.ndarray) -> Any:
     return number if np.isfinite(number) else str(number)
 
 
-@dataclass(frozen=True)
+@frozen
 class Check:
     """An independent check of a gradient: the derivative of the reported objective.
 
@@ -89,7 +90,7 @@ class Check:
         }
 
 
-@dataclass(frozen=True)
+@frozen
 class Record:
     """One tensor of a training step, with its formula, its parents and its numbers."""
 
@@ -163,7 +164,7 @@ class Record:
         }
 
 
-@dataclass(frozen=True)
+@frozen
 class Term:
     """One term of a sum: its text with numbers, the parents' numbers in it, and what it gives."""
 
@@ -173,7 +174,7 @@ class Term:
     product: float
 
 
-@dataclass(frozen=True)
+@frozen
 class Explanation:
     """Where one number comes from: the terms whose sum it is."""
 
@@ -207,5 +208,5 @@ class Explanation:
     def __str__(self) -> str:
         lines = [f"{self.path} = {self.value:.9g}"]
         for sign, term in zip(("= ", *["+ "] * len(self.terms)), self.terms, strict=False):
-            lines.append(f"  {sign}{term.text} = {term.product:.9g}")
+            lines.append(f"  {sign}{term.text} = {term.product + 0.0:.9g}")  # no -0
         return "\n".join(lines)

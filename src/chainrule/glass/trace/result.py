@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from chainrule.checks import Boolean, Integer, OneOf, check_parameters, shown
 from chainrule.errors import InvalidParameterError, UnknownNameError
 from chainrule.files import atomic_write
+from chainrule.frozen import frozen
 from chainrule.glass.trace.error_signals import ErrorSignals, error_signals
 from chainrule.glass.trace.explain import explain
 from chainrule.glass.trace.jacobian import jacobian
@@ -30,7 +31,7 @@ TOLERANCE = 1e-12
 FORMAT = "chainrule-trace/1"
 
 
-@dataclass(frozen=True)
+@frozen
 class Settings:
     """How a step was traced."""
 
@@ -49,7 +50,7 @@ class Settings:
         }
 
 
-@dataclass(frozen=True)
+@frozen
 class Proof:
     """What `Trace.check` found; true in a condition if everything holds."""
 
@@ -92,7 +93,7 @@ class Proof:
         }
 
 
-@dataclass(frozen=True)
+@frozen
 class Trace:
     """One training step as an ordered list of records. Make it with `chainrule.trace`.
 

@@ -73,7 +73,7 @@ class _Step:
     def inputs(self) -> None:
         """Write X, Y, row weights, parameters and running moments."""
         moment, plan, book = self.moment, self.plan, self.book
-        book.given("X", "input", moment.rows.X, self.dims["X"], note="The rows of this step.")
+        book.given("X", "input", moment.rows.X, self.dims["X"], note="The samples of this step.")
         width = moment.rows.Y.shape[1]
         last = self.dims[self.raw][-1] if width == plan.raw_width else "K"
         book.given("Y", "input", moment.rows.Y, ("N", last), note="The targets.")
@@ -101,7 +101,7 @@ class _Step:
         else:
             code, formula, share, share_latex = f"np.zeros({count})", "0", "0.0", "0"
         pen = self._pen("", "loss", self._loss_names(""))
-        note = "How much each row counts: this is where mean or sum is decided."
+        note = "How much each sample counts: this is where mean or sum is decided."
         pen.put("factors", code, formula, ("N",), note=note, role="loss")
         if any(penalty.shared for penalty in plan.penalties):
             pen.put("share", share, share_latex, (), role="loss")

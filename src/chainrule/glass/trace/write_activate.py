@@ -142,7 +142,7 @@ class _Activate(OpWriter):
         for learned in op.trainable():
             code, formula = LEARNED[function.name, learned]
             sums = pen.over_rows(f"<dH> * {placed(code, function)}", pen.rank("dH"))
-            note = "The parameter acts in every row, so its gradient is a sum over the rows."
+            note = "The parameter acts in every sample, so its gradient is a sum over the samples."
             pen.put(f"d{learned}", sums, rf"\sum <dH> \odot {formula}", note=note)
         note = "The activation acts on each element alone, so the product is element by element."
         pen.put("dZ", "<dH> * <slope>", r"<dH> \odot <slope>", flags=flags, note=note)
@@ -177,7 +177,7 @@ def _row_value(function: Activation, pen: Pen) -> None:
 
 def _row_backward(function: Activation, pen: Pen) -> None:
     rank = pen.rank("H")
-    note = "Every output depends on every score of its row, so the row's Jacobian is dense."
+    note = "Every output depends on every score of its sample, so each Jacobian is dense."
     if function.name == "softmax":
         code = f"<H> * (<dH> - {pen.over_features('<dH> * <H>', rank=rank)})"
         formula = r"<H> \odot \left(<dH> - \textstyle\sum_k <dH>_k <H>_k\right)"

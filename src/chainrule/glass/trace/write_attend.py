@@ -6,9 +6,9 @@ convention every matrix stands transposed: a column is a query, `K` comes first,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from chainrule.frozen import frozen
 from chainrule.glass.trace.pen import OpWriter, Pen, writes
 from chainrule.ops.attend import Attend
 
@@ -21,7 +21,7 @@ _LATER = "np.arange({0})[None, :] > np.arange({0})[:, None]"
 _LATER_DOWN = "np.arange({0})[:, None] > np.arange({0})[None, :]"
 
 
-@dataclass(frozen=True)
+@frozen
 class _Products:
     """Matrix products as rows have them; in columns the same with the factors turned round."""
 

@@ -8,12 +8,13 @@ must be the same number.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import UsageError
+from chainrule.frozen import frozen
 from chainrule.glass.trace.pen import Pen
 from chainrule.glass.trace.space import run
 from chainrule.maths.arrays import Array
@@ -30,7 +31,7 @@ _JACOBIAN_LIMIT = 4096
 """The most entries of a softmax Jacobian of all rows that is written out."""
 
 
-@dataclass(frozen=True)
+@frozen
 class LossText:
     """How one loss is written. Texts hold the placeholders Z, Y, P and those of `parts`."""
 
@@ -267,9 +268,9 @@ def write_loss(loss: Loss, pen: Pen, raw: Array, Y: Array, outputs: tuple[str, .
     mean = getattr(loss, "over_outputs", "sum") == "mean"
     sums = pen.over_features("<terms>", "mean" if mean else "sum", keep=False)
     formula = r"\frac{1}{K} \sum_k <terms>_k" if mean else r"\sum_k <terms>_k"
-    note = "The loss of each row: the terms of its outputs, added up."
+    note = "The loss of each sample: the terms of its outputs, added up."
     pen.put("values", sums, formula, ("N",), note=note)
-    note = "Rows count by their factor: 1 / N each for a mean, 1 for a sum."
+    note = "Samples count by their factor: 1 / N each for a mean, 1 for a sum."
     pen.put("J", "np.sum(<values> * <factors>)", r"\sum_i <factors>\, <values>", (), note=note)
 
 
@@ -286,12 +287,22 @@ def write_loss_backward(
     formula = rf"\frac{{1}}{{K}} {text.slope_latex}" if mean else text.slope_latex
     distance = loss.kink_distance(raw, Y)
     flags = ("kink",) if distance is not None and bool(np.any(distance == 0.0)) else ()
-    note = text.notes.get("slope", "The derivative of each row's loss by its raw outputs.")
-    pen.put("slope", codes, formula, outputs, slope, note=note, flags=flags)
+    note = text.notes.get("slope", "The derivative of each sample's loss by its raw outputs.")
+    symbol = rf"\partial J_i / \partial {_raw_symbol(pen)}"
+    pen.put("slope", codes, formula, outputs, slope, note=note, flags=flags, symbol=symbol)
     _long_hand(loss, text, pen, slope, outputs, share)
-    note = "Each row's part in the objective has the row's factor, so its gradient has it too."
+    note = "Each sample's part in the objective has its factor, so its gradient has it too."
     code = f"<slope> * {pen.per_row('factors')}"
     pen.put("dZ", code, r"<factors> \cdot <slope>", outputs, note=note, flags=flags)
+
+
+def _raw_symbol(pen: Pen) -> str:
+    """Return the letter of the raw outputs: Z, or that of the activation that the network ends in.
+
+    With sigmoid as the last layer, and not as the link of the loss, it is H that the loss sees.
+    """
+    symbol = pen.book.symbols[pen.rename("Z")]
+    return "Z" if symbol.startswith("Z") else symbol
 
 
 def _long_hand(
@@ -309,22 +320,27 @@ def _long_hand(
     note = "The long way round: first the loss by the prediction."
     pen.put("dP", code, text.by_prediction[1], outputs, note=note, flags=flags)
     note = "The long way round gives the same numbers as the fused form."
+    whole = rf"{{\partial J_i / \partial {_raw_symbol(pen)}}}_{{\text{{long}}}}"
     if text.link_slope is not None:
         step = "Then the prediction by the raw output."
         link, formula = text.link_slope
-        pen.put("link_slope", link, formula, outputs, note=step, flags=flags)
+        symbol = rf"\partial P / \partial {_raw_symbol(pen)}"
+        pen.put("link_slope", link, formula, outputs, note=step, flags=flags, symbol=symbol)
         product = ("<dP> * <link_slope>", r"<dP> \odot <link_slope>")
-        pen.put("slope.long_hand", *product, outputs, slope, note=note, flags=flags)
+        pen.put("slope.long_hand", *product, outputs, slope, note=note, flags=flags, symbol=whole)
         return
     P = "<P>.T" if pen.columns else "<P>"
     K = found.shape[pen.features()]
     jacobian = f"np.eye({K}) * {P}[:, :, None] - {P}[:, :, None] * {P}[:, None, :]"
-    step = "Then the prediction by the logits: for each row a K x K matrix, none of it zero."
+    step = "Then the prediction by the logits: for each sample a K x K matrix, none of it zero."
     formula = r"\mathrm{diag}(<P>_i) - <P>_i <P>_i^\top"
     dims = (outputs[0], outputs[1], outputs[1])
-    pen.put("jacobian", jacobian, formula, dims, turned=False, note=step, flags=flags)
+    words = {"note": step, "flags": flags, "turned": False}
+    symbol = rf"\partial P_i / \partial {_raw_symbol(pen)}_i"
+    pen.put("jacobian", jacobian, formula, dims, symbol=symbol, **words)
     code = "(<dP>[:, None, :] @ <jacobian>)[:, 0, :]"
     if pen.columns:
         code = "(<dP>.T[:, None, :] @ <jacobian>)[:, 0, :].T"
-    formula = r"<dP>_i\, <jacobian>_i"
-    pen.put("slope.long_hand", code, formula, outputs, slope, note=note, flags=flags)
+    formula = r"<dP>_i\, <jacobian>"  # its symbol has the index
+    words = {"note": note, "flags": flags, "symbol": whole}
+    pen.put("slope.long_hand", code, formula, outputs, slope, **words)

@@ -74,7 +74,7 @@ def _output(op: Any, pen: Pen, dims: tuple[str, ...]) -> None:
 
 def _backward(_op: Any, pen: Pen, mean: Any) -> None:
     rank = pen.rank("dY")
-    every = "Scale and shift act in every row, so their gradients are sums over the rows."
+    every = "Scale and shift act in every sample, so their gradients are sums over the samples."
     sums = pen.over_rows("<dY> * <Xhat>", rank)
     pen.put("dgamma", sums, r"\sum_{i=1}^{N} <dY>_i \odot <Xhat>_i", note=every)
     pen.put("dbeta", pen.over_rows("<dY>", rank), r"\sum_{i=1}^{N} <dY>_i", note=every)

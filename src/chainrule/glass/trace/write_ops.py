@@ -32,8 +32,8 @@ _WEIGHT_COLUMNS = (
     "so X stands transposed, on the right."
 )
 _BIAS = (
-    "The bias was added to every row, so it reaches the loss once through each, and its gradient "
-    "is the sum over the rows; that is the chain rule, not a repair of the shape."
+    "The bias was added to every sample, so it reaches the loss once through each, and its "
+    "gradient is the sum over the samples; that is the chain rule, not a repair of the shape."
 )
 
 
@@ -44,7 +44,7 @@ class _Affine(OpWriter):
         formula = r"<W> <X>" if pen.columns else r"<X> <W>"
         if op.bias:
             product, formula = f"{product} + <b>", f"{formula} + <b>"
-        note = "The bias is added to every row." if op.bias else ""
+        note = "The bias is added to every sample." if op.bias else ""
         pen.put("Z", product, formula, note=note)
 
     def backward(self, op: Any, pen: Pen) -> None:
@@ -169,7 +169,7 @@ class _Columns(OpWriter):
 class _Embed(OpWriter):
     def forward(self, op: Any, pen: Pen) -> None:
         offsets = np.concatenate([[0], np.cumsum(op.levels)[:-1]]).tolist()
-        note = "Each column of codes has its own rows of the table."
+        note = "Each feature has rows of the table of its own."
         like = pen.dims_in_rows("X")
         down = "[:, None]" if pen.columns else ""
         code = f"<X> + np.array({offsets}){down}"
@@ -213,7 +213,7 @@ class _Scale(OpWriter):
         pen.put("Z", "<X> * <s>", r"<X> \odot <s>")
 
     def backward(self, op: Any, pen: Pen) -> None:
-        note = "The scale of a feature acts in every row, so its gradient is a sum over the rows."
+        note = "The scale of a feature acts in every sample, so its gradient sums over the samples."
         sums = pen.over_rows("<dZ> * <X>", pen.rank("dZ"))
         pen.put("ds", sums, r"\sum_{i=1}^{N} <dZ>_i \odot <X>_i", note=note)
         pen.put("dX", "<dZ> * <s>", r"<dZ> \odot <s>")

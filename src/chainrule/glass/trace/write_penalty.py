@@ -81,7 +81,7 @@ def _l2(penalty: L2, _pen: Pen) -> tuple[Line, ...]:
 @_writes(L2Shared)
 def _l2_shared(penalty: L2Shared, _pen: Pen) -> tuple[Line, ...]:
     s = float(penalty.strength)
-    note = "Shared out over the rows, as the data term is."
+    note = "Shared out over the samples, as the data term is."
     value = f"{0.5 * s!r} * np.sum(<W> ** 2) * <share>"
     return (
         ("value", value, rf"{0.5 * s:g} <share> \sum <W>^2", note),
@@ -107,7 +107,7 @@ def _spectral(penalty: Spectral, pen: Pen) -> tuple[Line, ...]:
         pen.put("v", code, formula, dims[-1:], turned=False)
     else:
         pen.book.given(pen.rename("v"), pen.role, v, dims[-1:], **words)
-    note = "The largest singular value: the most by which W can stretch a row."
+    note = "The largest singular value: the most by which W can stretch a sample."
     outer = "np.outer(<u>, <v>)"
     gradient = outer if W.ndim >= 2 else f"np.reshape({outer}, {W.shape})"
     return (

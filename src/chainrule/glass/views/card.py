@@ -131,7 +131,7 @@ def _parents(record: Record, anchors: Mapping[str, str]) -> str:
 def _stats(record: Record) -> str:
     pairs = [("norm", record.norm), ("min", record.minimum), ("max", record.maximum)]
     parts = [f"{name} <b>{number(value, 4)}</b>" for name, value in pairs]
-    parts.append(f"zeros <b>{100 * record.zero_share:.3g} %</b>")
+    parts.append(f"zeros <b>{100 * record.zero_share:.3g}&nbsp;%</b>")
     return f"<p class=stats>{' '.join(parts)}</p>" if record.value.size > 1 else ""
 
 

@@ -109,11 +109,16 @@ def _contents(parts: tuple[Section, ...], trace: Trace) -> str:
     for part in parts:
         items = "".join(
             f"<li><a href=#r{place[record.name]} id=c{place[record.name]} "
-            f"data-record={place[record.name]}>{escape(record.name)}</a>"
+            f"data-record={place[record.name]}>{_breakable(record.name)}</a>"
             for record in part.records
         )
         lists.append(f'<h2><a href="#{part.anchor}">{part.title}</a></h2><ul>{items}</ul>')
     return f'<nav class="contents" aria-label="Tensors">{"".join(lists)}</nav>'
+
+
+def _breakable(name: str) -> str:
+    """Return a name, escaped, that a narrow column breaks at its dots and not within a word."""
+    return escape(name).replace(".", ".<wbr>")
 
 
 def _section(part: Section, trace: Trace, anchors: dict[str, str], drawn: bool) -> str:

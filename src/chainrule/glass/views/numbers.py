@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+
+from chainrule.frozen import frozen
 
 __all__ = [
     "SLICES",
@@ -31,7 +32,7 @@ _SMALL = 2
 _WHOLE = 1e6
 
 
-@dataclass(frozen=True)
+@frozen
 class Block:
     """A rectangle of a tensor: leading indices, and the rows and columns that are shown.
 
@@ -49,7 +50,7 @@ class Block:
             yield [head] if self.columns is None else [(*head, c) for c in self.columns]
 
 
-@dataclass(frozen=True)
+@frozen
 class Shown:
     """What of a tensor is shown, and a sentence on what is not ("" if all is)."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from chainrule.frozen import frozen
 from chainrule.glass.trace.record import Record
 from chainrule.glass.views.numbers import number
 
@@ -24,18 +24,22 @@ __all__ = [
 ]
 
 _SECTIONS = (
-    ("Given", ("input", "parameter"), "The rows, the target, and the parameters before the step."),
-    ("Forward", ("forward",), "From the rows to the predictions, one operation at a time."),
+    (
+        "Given",
+        ("input", "parameter"),
+        "The samples, the target, and the parameters before the step.",
+    ),
+    ("Forward", ("forward",), "From the samples to the predictions, one operation at a time."),
     ("Loss", ("loss",), "How far the predictions are from the target, as one number."),
     ("Backward", ("backward",), "The chain rule, from the loss back to every parameter."),
     ("Penalties and clipping", ("penalty", "clipping"), "What joins or bounds the gradient."),
     ("Optimizer", ("optimizer",), "What the optimizer keeps, and the rate at this step."),
     ("Update", ("update",), "From the parameters before the step to those after it."),
-    ("After the step", ("after",), "The same rows through the changed parameters."),
+    ("After the step", ("after",), "The same samples through the changed parameters."),
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class Section:
     """Records of one part of a training step."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from chainrule.frozen import frozen
 from chainrule.glass.trace.record import Record
 from chainrule.glass.views.sections import convention_of
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Station", "stations"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Station:
     """The output of one layer, or the input of the network.
 

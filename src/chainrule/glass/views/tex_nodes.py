@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from chainrule.frozen import frozen
 
 __all__ = [
     "Accent",
@@ -20,7 +21,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
+@frozen
 class Atom:
     """One sign: an identifier, number, operator, delimiter, function, big operator or text."""
 
@@ -29,21 +30,21 @@ class Atom:
     alphabet: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Space:
     """Room, in eighteenths of an em."""
 
     width: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Row:
     """Things beside each other."""
 
     items: tuple[Node, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Script:
     """A base with something below and something above; `None` where there is nothing."""
 
@@ -53,7 +54,7 @@ class Script:
     limits: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class Fraction:
     """One thing over another; `bar` is missing in a binomial or a stack."""
 
@@ -63,7 +64,7 @@ class Fraction:
     bar: bool = True
 
 
-@dataclass(frozen=True)
+@frozen
 class Root:
     """A root; `degree` is `None` for the square root."""
 
@@ -71,7 +72,7 @@ class Root:
     degree: Node | None
 
 
-@dataclass(frozen=True)
+@frozen
 class Accent:
     """A mark over or under a thing."""
 
@@ -80,7 +81,7 @@ class Accent:
     below: bool
 
 
-@dataclass(frozen=True)
+@frozen
 class Fence:
     """A thing between delimiters that grow with it; an empty delimiter is not drawn."""
 
@@ -89,7 +90,7 @@ class Fence:
     body: Node
 
 
-@dataclass(frozen=True)
+@frozen
 class Grid:
     """Cells in rows, between delimiters."""
 
@@ -99,7 +100,7 @@ class Grid:
     rows: tuple[tuple[Node, ...], ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Boxed:
     """A thing in a frame."""
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from chainrule.frozen import frozen
 from chainrule.glass.trace.record import Explanation, Record, Term
 from chainrule.glass.views.markdown import coded, matrix, plain_text, symbol_of_given
 from chainrule.glass.views.numbers import element, number, shown
@@ -47,7 +47,7 @@ _TITLES = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Question:
     """A record, and the entries of it that are asked for."""
 
