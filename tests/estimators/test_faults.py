@@ -20,6 +20,9 @@ TEXT: Any = "a word"
 class Breaks:
     """An object that cannot say what it holds."""
 
+    def __repr__(self) -> str:
+        return "Breaks()"
+
     def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
         raise RuntimeError("no array")
 

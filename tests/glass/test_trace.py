@@ -178,7 +178,7 @@ def test_products_state_their_dimensions_in_symbols_and_numbers() -> None:
     assert rows["relu_1.dH"].code == "dense_2_dZ @ dense_2_W.T"
     assert columns["relu_1.dH"].code == "dense_2_W.T @ dense_2_dZ"
     assert "transposed" in rows["dense_1.dW"].note
-    assert "sum over the rows" in rows["dense_1.db"].note
+    assert "sum over the samples" in rows["dense_1.db"].note
 
 
 def test_the_conventions_are_each_others_transposes() -> None:

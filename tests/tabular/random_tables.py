@@ -211,5 +211,6 @@ def random_table(seed: int) -> RandomTable:
     packed = draw.random() < 0.1
     name = "t.csv.gz" if packed else draw.choice(["t.csv", "t.csv", "t.csv", "t.tsv"])
     content = gzip.compress(content) if packed else content
-    known = None if broken or encoding in ("latin-1", "cp1252") else tuple(map(tuple, cells))
+    lossy = encoding in ("latin-1", "cp1252") or lines[0] == [""]  # an empty line is no header
+    known = None if broken or lossy else tuple(map(tuple, cells))
     return RandomTable(name, content, dialect, expected, known, ", ".join(broken))

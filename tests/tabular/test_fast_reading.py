@@ -20,7 +20,7 @@ import pytest
 from chainrule.errors import ChainruleError
 from chainrule.tabular import Table, intake, scan, survey
 from chainrule.tabular.cells import MISSING_WORDS
-from chainrule.tabular.dialect import AS_FOUND
+from chainrule.tabular.dialect import AS_FOUND, Dialect
 from chainrule.tabular.reader import TableReader, reading
 from chainrule.tabular.source import Source, opened
 from chainrule.tabular.survey import Survey, survey_text
@@ -159,6 +159,28 @@ def require_cells(table: Table, case: RandomTable) -> None:
 
 def _number(cell: str) -> float:
     return math.nan if not cell or cell.lower() in MISSING_WORDS else float(cell)
+
+
+def test_a_quote_that_is_none_in_the_dialect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dialect = Dialect(quote="'")
+    case = RandomTable("t.csv", b'a,b\n"x,1\ny",2\n', dialect, None, None, "")
+    with reading(tmp_path / "spill", threads="1") as reader:
+        found = agreed(reader, tmp_path / "t.csv", case, monkeypatch, 1000)
+    assert isinstance(found, Table), found
+    assert found.column("a").values.tolist() == ['"x', 'y"']
+
+
+def test_quotes_between_blanks_that_delimit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = '\ufeff" a " c1 \n' + "".join(f"id{row} {row}.5 \n" for row in range(20))
+    case = RandomTable("t.csv", text.encode(), Dialect(delimiter=" "), None, None, "")
+    with reading(tmp_path / "spill", threads="1") as reader:
+        found = agreed(reader, tmp_path / "t.csv", case, monkeypatch, 1000)
+    assert isinstance(found, Table), found
+    assert (found.rows, found.names) == (20, ("a", "c1", "column_3"))
 
 
 BASES: dict[str, Callable[[int], str]] = {

@@ -15,7 +15,7 @@ import pytest
 import chainrule as cr
 from chainrule import nn
 from chainrule.errors import ChainruleError, DataError, InvalidParameterError, TargetError
-from chainrule.tabular import Column, Encoder, Table, read_table, stream_fit
+from chainrule.tabular import Column, Encoder, Table, read_table, stream_fit, stream_parts
 from chainrule.tabular.codes import fit_code
 from chainrule.tabular.dialect import Dialect
 from chainrule.tabular.stream import StreamedTable, stream_table
@@ -371,3 +371,12 @@ def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 3
     streamed(path).close()
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("columns", "size"), [(1, 262_144), (20, 131_072), (60, 65_536), (5000, 16_384)]
+)
+def test_blocks_of_the_copy_of_parquet_are_few_and_fit(columns: int, size: int) -> None:
+    limit = Budget(128_000_000).spare
+    assert stream_parts._block(columns, limit) == size
+    assert size * columns <= limit // 8 or size == 16_384

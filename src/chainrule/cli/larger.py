@@ -30,7 +30,7 @@ from chainrule.cli.words import bytes_text, count, duration
 from chainrule.errors import ChainruleError, DivergenceError, UsageError
 from chainrule.files import atomic_write, readable_file
 from chainrule.maths.loss import Loss
-from chainrule.maths.metric import METRICS
+from chainrule.maths.metric import METRICS, Metric
 from chainrule.storage import Model
 from chainrule.tabular.stream import StreamedTable, stream_table
 from chainrule.tabular.target import TargetCode
@@ -253,7 +253,7 @@ def _scored(table: StreamedTable, model: Model, loss: Loss) -> Scores | None:
     if not blocks.rows["test"]:
         return None
     rows = blocks.part("test", blocks.targets(loss))
-    metrics = [METRICS.make(name) for name in SCORES[target.task]]
+    metrics = [metric for metric in map(METRICS.make, SCORES[target.task]) if _by_parts(metric)]
     own, other, name = Tally(metrics), Tally(metrics), ""
     for part in rows.parts(rows_at_once(rows, model.plan.raw_width) // 2):
         Y = part.Y.astype(np.float64)
@@ -268,6 +268,11 @@ def _scored(table: StreamedTable, model: Model, loss: Loss) -> Scores | None:
         guess, name = guessed(_guess(table), judged)
         other.add(guess, judged.encoded())
     return Scores(len(rows), own.scores(), other.scores(), name)
+
+
+def _by_parts(metric: Metric) -> bool:
+    """Say whether a metric can be told from the rows part by part."""
+    return metric.adds_up or type(metric).partial is not Metric.partial
 
 
 def _with_record(

@@ -6,8 +6,8 @@ a) Each part is a table by itself, read by what reads whole tables. What a cell 
    decided in one place, however large the file is.
 b) Text is cut between records (`stream_text`), and each piece written into a file of its own.
 c) Parquet is stored by columns, in groups of rows that may be larger than memory. DuckDB copies
-   it first into a database of its own on the disk, so many columns at a time as fit. Its blocks are
-   small, for one of each column is in memory while rows are read.
+   it first into a database of its own on the disk, so many columns at a time as fit. The more
+   columns, the smaller its blocks.
 """
 
 from __future__ import annotations
@@ -35,8 +35,10 @@ from chainrule.training.blocks_memory import Budget
 
 __all__ = ["FilePart", "file_parts"]
 
-_BLOCK = 16_384
-"""Bytes of a block of the copy: the smallest that DuckDB knows."""
+_BLOCKS = (262_144, 131_072, 65_536, 32_768, 16_384)
+"""Bytes of a block of the copy that DuckDB knows. It keeps a note of every block in memory, and one
+block of every column while rows are read."""
+_BLOCKS_SHARE = 8
 
 
 @frozen
@@ -147,10 +149,11 @@ class _Copy:
 
     def __init__(self, connection: Any, source: Source, file: Path, limit: int) -> None:
         self.connection, self.file = connection, file
-        connection.execute(f"ATTACH {sql_text(str(file))} AS copy (BLOCK_SIZE {_BLOCK})")
         # What is read ahead would be a whole row group, all columns of it.
         connection.execute("SET disable_parquet_prefetching = true")
         self.columns = parquet_columns(connection, source)
+        block = _block(len(self.columns), limit)
+        connection.execute(f"ATTACH {sql_text(str(file))} AS copy (BLOCK_SIZE {block})")
         sizes, self.rows, self.bytes = self._sizes(source.local, len(self.columns))
         if not self.rows:
             raise DataError("the table has no rows", where=source.name)
@@ -185,6 +188,12 @@ class _Copy:
         """Remove the copy from the disk."""
         self.connection.execute("DETACH copy")
         self.file.unlink(missing_ok=True)
+
+
+def _block(columns: int, limit: int) -> int:
+    """Return the bytes of a block, such that one of each column takes a small share of `limit`."""
+    most = limit // _BLOCKS_SHARE // max(columns, 1)
+    return next((size for size in _BLOCKS if size <= most), _BLOCKS[-1])
 
 
 def _groups(sizes: list[int], limit: int) -> Iterator[range]:

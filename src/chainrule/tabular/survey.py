@@ -236,7 +236,8 @@ def _survey(source: Source, records: _Records) -> Survey:
     notes += _passed_over(blank)
     plain = len(records.ends & {"\n", "\r\n", "\r"}) == 1 and "\r" not in records.ends
     # A quote at an odd place, such as behind a blank, means something else to DuckDB.
-    plain = plain and not records.quoted and width > 1 and first[1] != _EXCEL
+    plain = plain and records.quote == '"' and not records.quoted
+    plain = plain and width > 1 and first[1] != _EXCEL
     return Survey(
         names,
         len(lines),
