@@ -134,6 +134,8 @@ def main() -> None:
             print(f"{row.group:<14}{row.name:<40}{row.title}")
         print("\n".join(SPECIAL))
         return
+    if chosen.record and not Path(chosen.record).is_file():
+        sys.exit(f"--record: {chosen.record} is not a page")
     document, results, curves = measured(chosen)
     table = text(document, results, curves)
     print(table)
