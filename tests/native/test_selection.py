@@ -8,14 +8,14 @@ import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-import chainrule.engine
 from chainrule import nn
 from chainrule.engine import (
     Clock,
@@ -132,8 +132,17 @@ def test_without_the_binary_the_reference_engine_takes_over(without_binary: str)
 def test_a_binary_that_cannot_be_loaded(
     without_binary: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / f"_engine{EXTENSION_SUFFIXES[0]}").write_bytes(b"no binary")
-    monkeypatch.setattr(chainrule.engine, "__path__", [str(tmp_path)])
+    class Damaged(MetaPathFinder):
+        """Finds a damaged file first, in whatever way the package is installed."""
+
+        def find_spec(self, fullname: str, *_: object) -> ModuleSpec | None:
+            if fullname != "chainrule.engine._engine":
+                return None
+            loader = ExtensionFileLoader(fullname, str(tmp_path / "_engine.so"))
+            return ModuleSpec(fullname, loader, origin=loader.path)
+
+    (tmp_path / "_engine.so").write_bytes(b"no binary")
+    monkeypatch.setattr(sys, "meta_path", [Damaged(), *sys.meta_path])
     monkeypatch.delitem(sys.modules, "chainrule.engine._engine")
     native.load_binary.cache_clear()
     reason = native.load_binary()[1]
