@@ -130,7 +130,7 @@ def test_a_sweep_that_grew_goes_on(path: Path, more: dict[str, Any]) -> None:
 
 
 def test_two_sweeps_do_not_write_to_one_ledger(path: Path) -> None:
-    pytest.importorskip("fcntl")
+    pytest.importorskip("fcntl", reason="locks of files are Unix's")
     with Ledger(path, HEAD), pytest.raises(UsageError, match="writing"), Ledger(path, HEAD):
         pass
 
