@@ -15,6 +15,7 @@ from chainrule import nn
 from chainrule.engine import Buffers, EpochResult, NativeEngine, ReferenceEngine, Rows
 from chainrule.errors import ChainruleError, DataError, InvalidParameterError, ShapeError
 from chainrule.maths.optimizers import SGD, Adam, Momentum
+from chainrule.maths.penalties import L2
 from chainrule.plan import Plan, make_plan
 from tests.native.comparisons import apart
 from tests.native.networks import CLOCK, PLANS, first, rows_of, small_plan
@@ -145,6 +146,14 @@ def test_a_gradient_whose_squares_overflow_is_still_finite(optimizer: Any, clip:
     assert (found.finite, found.steps) == (True, right.steps)
     assert found.gradient_norm == pytest.approx(right.gradient_norm, rel=1e-5)
     assert found.gradient_norm > 1e20
+    assert apart(theirs.weights, ours.weights) <= 1e-6
+
+
+def test_such_a_gradient_keeps_its_penalties_until_it_is_clipped() -> None:
+    plan = linear(optimizer=SGD(0.1), clip=1.0, penalties=L2(1e21))
+    (right, theirs), (found, ours) = runs(Trouble("", None, scaled(3e11), plan), "float32")
+    assert found.steps == right.steps
+    assert found.gradient_norm == pytest.approx(right.gradient_norm, rel=1e-5)
     assert apart(theirs.weights, ours.weights) <= 1e-6
 
 

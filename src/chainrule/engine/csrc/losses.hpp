@@ -52,11 +52,21 @@ void run_loss(const LossArgs<T>& args, const T* raw, std::size_t raw_ld, const T
             run_single<L>(args, raw, raw_ld, Y, y_ld, values, gradient, factors, rows);
             return;
         }
-    for (std::size_t row = 0; row < rows; ++row) {
+    const auto row_at = [&](std::size_t row) CR_INLINE_BODY {
         T* const by_raw = gradient ? gradient + row * raw_ld : nullptr;
         const T factor = gradient ? factors[row] : T(1);
-        values[row] =
-            L::template row<T>(args, {raw + row * raw_ld, Y + row * y_ld, by_raw, factor, targets});
+        return LossRow<T>{raw + row * raw_ld, Y + row * y_ld, by_raw, factor, targets};
+    };
+    if constexpr (requires { &L::template group<T>; }) {
+        constexpr std::size_t lanes = Lanes<T>::count;
+        for (std::size_t row = 0; row < rows; row += lanes) {
+            const std::size_t count = rows - row < lanes ? rows - row : lanes;
+            LossRow<T> group[lanes];
+            for (std::size_t i = 0; i < count; ++i) group[i] = row_at(row + i);
+            L::template group<T>(args, group, values + row, count);
+        }
+    } else {
+        for (std::size_t row = 0; row < rows; ++row) values[row] = L::template row<T>(args, row_at(row));
     }
 }
 

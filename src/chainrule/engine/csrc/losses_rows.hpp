@@ -4,7 +4,7 @@
 // a) One struct per record of the Python registry, fused with its link as there: logits of any size
 //    give a finite loss, and p - y is never the difference of two numbers near 1.
 // b) A loss that is a sum or mean of one term per output gives `term`, for vectors of outputs;
-//    the others give `row`.
+//    the others give `row`, or `group` for several rows at a time.
 // c) `p[0]`, `p[1]`, ... are the numbers of the Python record in the order of its fields, where
 //    over_outputs is 0 for "sum" and 1 for "mean"; `over_outputs` is its index, or -1. What is left
 //    of them to 1 is worked out before they are rounded: 1 - 0.999 has four digits less in float32.
@@ -228,40 +228,67 @@ struct SoftmaxCrossEntropy {
     static constexpr int parameters = 1, over_outputs = -1;
     static constexpr std::size_t raw_per_target = 1;
 
+    // As many rows as a vector has lanes, at most: what each needs of a logarithm and a division is
+    // worked out for all of them at once. With few classes these take longer than all the rest.
     template <class T>
-    static CR_INLINE T row(const LossArgs<T>& p, const LossRow<T>& row) {
-        const Vec<T> kept = set1<T>(p.rests[0]);
-        const Vec<T> spread = set1<T>(p.numbers[0] / T(row.targets));
-        const auto smoothed = [&](std::size_t column, auto inside) CR_INLINE_BODY {
-            return within(inside, fma(kept, load(row.Y + column), spread), Vec<T>{});
-        };
+    static CR_INLINE void group(const LossArgs<T>& p, const LossRow<T>* rows, T* values,
+                                std::size_t count) {
+        Summary<T> group{};
+        for (std::size_t i = 0; i < count; ++i) scan<T>(rows[i], group, i);
+        const Vec<T> one = set1<T>(1), rest = load(group.rest), share = one / (one + rest);
+        store(group.logarithm, vlog1p<T>(rest));
+        store(group.share, share);
+        store(group.top_less_one, -rest * share);
+        for (std::size_t i = 0; i < count; ++i) values[i] = finish<T>(p, rows[i], group, i);
+    }
+
+  private:
+    // One number of each row of a group.
+    template <class T>
+    struct Summary {
+        T top[Lanes<T>::count], rest[Lanes<T>::count], logarithm[Lanes<T>::count];
+        T share[Lanes<T>::count], top_less_one[Lanes<T>::count];
+    };
+
+    // Leaves exp(score - top) in the gradient.
+    template <class T>
+    static CR_INLINE void scan(const LossRow<T>& row, Summary<T>& group, std::size_t i) {
         const auto keep = [&](std::size_t column, Vec<T> exponential) CR_INLINE_BODY {
             if (row.gradient) store(row.gradient + column, exponential);
         };
         const Scores<T> scores = row_scores(row.raw, row.targets, keep);
-        const Vec<T> logarithm = vlog1p<T>(scores.rest);
+        group.top[i] = scores.top[0];
+        group.rest[i] = scores.rest[0];
+    }
+
+    template <class T>
+    static CR_INLINE T finish(const LossArgs<T>& p, const LossRow<T>& row, const Summary<T>& group,
+                              std::size_t i) {
+        const Vec<T> kept = set1<T>(p.rests[0]), spread = set1<T>(p.numbers[0] / T(row.targets));
+        const Vec<T> top = set1<T>(group.top[i]), logarithm = set1<T>(group.logarithm[i]);
+        const auto smoothed = [&](std::size_t column, auto inside) CR_INLINE_BODY {
+            return within(inside, fma(kept, load(row.Y + column), spread), Vec<T>{});
+        };
         Vec<T> sum{}, targets{};
         for_columns<T>(row.targets, [&](std::size_t column, auto inside) CR_INLINE_BODY {
             const Vec<T> y = smoothed(column, inside);
-            const Vec<T> log_p = load(row.raw + column) - scores.top - logarithm;
+            const Vec<T> log_p = load(row.raw + column) - top - logarithm;
             sum += within(inside, y * log_p, Vec<T>{});
             targets += y;
         });
-        if (row.gradient) write_gradient<T>(row, scores, set1<T>(lane_sum<T>(targets)), smoothed);
+        if (row.gradient) write_gradient<T>(row, group, i, set1<T>(lane_sum<T>(targets)), smoothed);
         return -lane_sum<T>(sum);
     }
 
-  private:
-    // The gradient holds exp(score - top) when this begins.
     template <class T, class Smoothed>
-    static CR_INLINE void write_gradient(const LossRow<T>& row, const Scores<T>& scores,
+    static CR_INLINE void write_gradient(const LossRow<T>& row, const Summary<T>& group, std::size_t i,
                                          Vec<T> targets, Smoothed smoothed) {
-        const Vec<T> one = set1<T>(1), share = one / (one + scores.rest);
-        const Vec<T> top_less_one = -scores.rest * share, factor = set1<T>(row.factor);
+        const Vec<T> one = set1<T>(1), share = set1<T>(group.share[i]), top = set1<T>(group.top[i]);
+        const Vec<T> top_less_one = set1<T>(group.top_less_one[i]), factor = set1<T>(row.factor);
         for_columns<T>(row.targets, [&](std::size_t column, auto inside) CR_INLINE_BODY {
             const Vec<T> y = smoothed(column, inside);
             const Vec<T> probability = load(row.gradient + column) * share;
-            const auto is_top = load(row.raw + column) == scores.top;
+            const auto is_top = load(row.raw + column) == top;
             const Vec<T> less_one = select(is_top, top_less_one, probability - one);
             const Vec<T> slope = (targets - y) * probability + y * less_one;
             store(row.gradient + column, within(inside, slope * factor, Vec<T>{}));

@@ -229,13 +229,16 @@ CR_INLINE Vec<T> shaped_gradient(const UpdateRule<T>& rule, Vec<T> g, Vec<T>& w,
     return g;
 }
 
-// One run of weights. `Plain` says that the gradient goes into the update as it is: neither
-// penalised, clipped nor followed by weight decay, so none of that is asked for each vector.
-template <class O, class T, bool Plain>
+// What happens to a gradient before the optimizer has it, so that nothing is asked for each vector:
+// nothing; factors alone (clipping by norm, weight decay), 1 where there is none; or anything.
+enum class Shaping { none, factors, any };
+
+// One run of weights.
+template <class O, class T, Shaping S>
 CR_INLINE void update_run(const UpdateRule<T>& rule, const T* g, T* w, T* const* to, std::size_t n,
                           VectorSums<T>& sums) {
     constexpr int L = Lanes<T>::count;
-    const Vec<T> rate = set1<T>(rule.rate);
+    const Vec<T> rate = set1<T>(rule.rate), keep = set1<T>(rule.keep), shrink = set1<T>(rule.shrink);
     // Copies, because a store through w or a slot might change what a reference names.
     VectorSums<T> own = sums;
     Scalars<T> scalars;
@@ -244,10 +247,14 @@ CR_INLINE void update_run(const UpdateRule<T>& rule, const T* g, T* w, T* const*
     std::copy_n(to, O::slots, slots);
     for (std::size_t i = 0; i < n; i += L) {
         Vec<T> weight = load(w + i), gradient = load(g + i);
-        if constexpr (Plain)
-            own.squares = fma(gradient, gradient, own.squares);
-        else
+        if constexpr (S == Shaping::any)
             gradient = shaped_gradient<T>(rule, gradient, weight, own);
+        else
+            own.squares = fma(gradient, gradient, own.squares);
+        if constexpr (S == Shaping::factors) {
+            gradient = gradient * shrink;
+            weight = weight * keep;
+        }
         Vec<T> slot[kMostSlots];
         for (int k = 0; k < O::slots; ++k) slot[k] = load(slots[k] + i);
         O::template update<T>(weight, gradient, slot, rate, scalars);
@@ -260,11 +267,12 @@ CR_INLINE void update_run(const UpdateRule<T>& rule, const T* g, T* w, T* const*
 template <class O, class T>
 void update_span(const UpdateRule<T>& rule, const T* g, T* w, T* const* slots, std::size_t n,
                  VectorSums<T>& sums) {
-    const bool penalised = rule.l1 != 0 || rule.l2 != 0, clipped = rule.cut > 0 || rule.shrink != 1;
-    if (penalised || clipped || rule.keep != 1)
-        update_run<O, T, false>(rule, g, w, slots, n, sums);
+    if (rule.l1 != 0 || rule.l2 != 0 || rule.cut > 0)
+        update_run<O, T, Shaping::any>(rule, g, w, slots, n, sums);
+    else if (rule.shrink != 1 || rule.keep != 1)
+        update_run<O, T, Shaping::factors>(rule, g, w, slots, n, sums);
     else
-        update_run<O, T, true>(rule, g, w, slots, n, sums);
+        update_run<O, T, Shaping::none>(rule, g, w, slots, n, sums);
 }
 
 template <class T>

@@ -153,7 +153,7 @@ class TopSingular {
             for (std::size_t v = 0; v < vectors; v += 2) {
                 const auto& tiles = kTiles<double, Along::columns>.tile[vectors - v >= 2 ? 1 : 0];
                 tiles[height - 1](rows, X + i, stride, nullptr, X + v * L, stride, to + i * ld_ + v * L,
-                                  stride, First::zero, nullptr);
+                                  stride, First::zero, nullptr, false);
             }
             i += static_cast<std::size_t>(height);
         }

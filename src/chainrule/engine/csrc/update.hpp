@@ -83,11 +83,20 @@ class UnitWork {
     }
 
    private:
-    // The squares of a gradient whose squares float32 cannot hold. (The penalties' part of it is
-    // left out: the weights that it came from are gone, and it is small beside such a gradient.)
+    // The squares of a gradient whose squares float32 cannot hold. (Of one that was not collected the
+    // penalties' part is left out: the weights that it came from are gone.)
     [[gnu::cold, gnu::noinline]] double squares(const Source<T>& source, std::size_t first,
                                                  std::size_t last) {
+        const Parameter<T>& p = *source.parameter;
         double sum = 0;
+        if (purpose_ == Purpose::collect) {
+            for (std::size_t row = first; row < last; ++row)
+                for (std::size_t column = 0; column < p.columns; ++column) {
+                    const double g = static_cast<double>(p.g[p.place(row, column)]);
+                    sum += g * g;
+                }
+            return sum;
+        }
         each_run(source, first, last, [&](std::size_t, std::size_t, Run run) {
             for (std::size_t i = 0; i < run.count; ++i)
                 sum += static_cast<double>(run.gradient[i]) * static_cast<double>(run.gradient[i]);
@@ -95,9 +104,9 @@ class UnitWork {
         return sum;
     }
 
-    // Gradients in the scratch: where they begin, and how many.
+    // Gradients: where they begin, and how many.
     struct Run {
-        const T* gradient;
+        T* gradient;
         std::size_t count;
     };
 
@@ -125,13 +134,14 @@ class UnitWork {
     void panels(const Source<T>& source, std::size_t first, std::size_t last, const Body& body) {
         const Parameter<T>& p = *source.parameter;
         each_panel(p, [&](std::size_t column, std::size_t wide) {
+            T* const to = place_for(p, p.place(first, column));
             if (purpose_ != Purpose::apply) {
-                panel_gradient(source, {first, last}, column, wide);
-                if (p.top != nullptr) add_top(p, first, last - first, column, wide);
+                panel_gradient(source, {first, last}, column, wide, to);
+                if (p.top != nullptr) add_top(p, first, last - first, column, wide, to);
             }
             for (std::size_t row = first; row < last; row += kUnitRows) {
                 const std::size_t rows = std::min(kUnitRows, last - row), from = row - first;
-                body(from / kUnitRows, p.place(row, column), Run{scratch_ + from * wide, rows * wide});
+                body(from / kUnitRows, p.place(row, column), Run{to + from * wide, rows * wide});
             }
         });
     }
@@ -144,14 +154,19 @@ class UnitWork {
         for (std::size_t v = 0; v < vectors; v += 2) body(v * L, (vectors - v >= 2 ? 2 : 1) * L);
     }
 
-    // Some rows of one panel of the gradient, into the scratch.
-    void panel_gradient(const Source<T>& source, Range rows, std::size_t column, std::size_t wide) {
+    // Where the gradient of the weights at `at` is made: one that is collected where it stays.
+    T* place_for(const Parameter<T>& p, std::size_t at) const {
+        return purpose_ == Purpose::collect ? p.g.get() + at : scratch_;
+    }
+
+    // Some rows of one panel of the gradient.
+    void panel_gradient(const Source<T>& source, Range rows, std::size_t column, std::size_t wide,
+                        T* to) {
         const Parameter<T>& p = *source.parameter;
         if (parts_ != 0)
-            return add_parts(p, parts_, p.place(rows.first, column), (rows.last - rows.first) * wide,
-                             scratch_);
+            return add_parts(p, parts_, p.place(rows.first, column), (rows.last - rows.first) * wide, to);
         const std::size_t all = ws_.samples * ws_.tensors[source.X].rows_per_sample;
-        multiply_panel(ws_, source, {0, all}, rows, column, wide, scratch_);
+        multiply_panel(ws_, source, {0, all}, rows, column, wide, to);
     }
 
     // Some rows of one panel of X^T dZ over some rows of the batch.
@@ -170,7 +185,7 @@ class UnitWork {
         for (std::size_t tile = 0; tile < heights.tiles; ++tile) {
             const int height = heights.of(tile);
             tiles[height - 1](batch.last - batch.first, x + row, X.ld, picks, dz, Z.ld, to + row * wide,
-                              wide, First::zero, nullptr);
+                              wide, First::zero, nullptr, tile == 0);
             row += height;
         }
     }
@@ -178,38 +193,48 @@ class UnitWork {
     template <class Body>
     void rows(const Source<T>& source, std::size_t first, std::size_t last, const Body& body) {
         const Parameter<T>& p = *source.parameter;
+        T* const to = place_for(p, p.place(first, 0));
         if (purpose_ != Purpose::apply) {
             if (parts_ != 0 && source.affine)
-                add_parts(p, parts_, 0, p.ld, scratch_);
+                add_parts(p, parts_, 0, p.ld, to);
             else
-                source.node->gradient(ws_, source.which, first, last, scratch_);
-            if (p.top != nullptr) add_top(p, first, last - first, 0, p.ld);
+                source.node->gradient(ws_, source.which, first, last, to);
+            if (p.top != nullptr) add_top(p, first, last - first, 0, p.ld, to);
         }
-        body(0, p.place(first, 0), Run{scratch_, (last - first) * p.ld});
+        body(0, p.place(first, 0), Run{to, (last - first) * p.ld});
     }
 
     // The spectral penalty's gradient, strength u v^T, for a block of rows and columns.
     [[gnu::cold, gnu::noinline]] void add_top(const Parameter<T>& p, std::size_t row, std::size_t rows,
-                                              std::size_t column, std::size_t columns) {
+                                              std::size_t column, std::size_t columns, T* to) {
         const std::size_t inside = std::min(columns, p.columns - column);
         for (std::size_t i = 0; i < rows; ++i)
             for (std::size_t j = 0; j < inside; ++j)
-                scratch_[i * columns + j] +=
+                to[i * columns + j] +=
                     static_cast<T>(spectral_ * (p.top->u()[row + i] * p.top->v()[column + j]));
     }
 
     void spend(const Parameter<T>& p, std::size_t at, Run run, const UpdateRule<T>& rule,
                VectorSums<T>& sums) {
-        if (purpose_ == Purpose::collect) {
-            for (std::size_t i = 0; i < run.count; i += Lanes<T>::count)
-                store(p.g.get() + at + i, full_gradient<T>(rule, load(run.gradient + i),
-                                                           load(p.w.get() + at + i), sums));
-            return;
-        }
+        if (purpose_ == Purpose::collect) return collect(rule, p.w.get() + at, run, sums);
         const T* gradient = purpose_ == Purpose::apply ? p.g.get() + at : run.gradient;
         T* slots[kMostSlots];
         for (std::size_t k = 0; k < p.slots.size(); ++k) slots[k] = p.slots[k].get() + at;
         update_(rule, gradient, p.w.get() + at, slots, run.count, sums);
+    }
+
+    // The gradient is where it is to stay: it is given its penalties, and counted.
+    static void collect(const UpdateRule<T>& rule, const T* w, Run run, VectorSums<T>& sums) {
+        VectorSums<T> own = sums;
+        const bool penalised = rule.l1 != 0 || rule.l2 != 0;
+        for (std::size_t i = 0; i < run.count; i += Lanes<T>::count) {
+            const Vec<T> g = load(run.gradient + i);
+            if (penalised)
+                store(run.gradient + i, full_gradient<T>(rule, g, load(w + i), own));
+            else
+                own.squares = fma(g, g, own.squares);
+        }
+        sums = own;
     }
 
     const Workspace<T>& ws_;
