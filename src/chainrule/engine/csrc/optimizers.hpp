@@ -189,7 +189,9 @@ struct UnitSums {
 
 template <class T>
 struct VectorSums {
-    Vec<T> squares{}, absolute{}, weights{};
+    Vec<T> squares, absolute, weights;
+
+    CR_INLINE void clear() { squares = absolute = weights = Vec<T>{}; }
 
     CR_INLINE void into(UnitSums& sums, bool penalised) const {
         sums.squares += static_cast<double>(lane_sum<T>(squares));

@@ -73,6 +73,7 @@ class UnitWork {
         const std::size_t first = unit * kUnitRows;
         const std::size_t last = std::min(first + count * kUnitRows, p.rows);
         VectorSums<T> sums[kGroupUnits];
+        for (std::size_t part = 0; part < count; ++part) sums[part].clear();
         each_run(source, first, last, [&](std::size_t part, std::size_t at, Run run) {
             spend(p, at, run, rule, sums[part]);
         });
