@@ -14,11 +14,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from chainrule.engine import NativeEngine
+from chainrule.engine import NativeEngine, native_call
 from chainrule.engine.native import load_binary
+from chainrule.errors import UsageError
 from chainrule.estimators.losses import FunctionLoss
 from tests.native.networks import CLOCK, PLANS, first, rows_of
 
@@ -65,6 +67,11 @@ def child_of_fork(work: Callable[[], bool]) -> int:
             status = 0 if work() else 2
         finally:
             os._exit(status)
+    return ended(child)
+
+
+def ended(child: int) -> int:
+    """Return the exit status of a forked child; -1 if it hangs."""
     deadline = time.monotonic() + 20.0
     while time.monotonic() < deadline:
         done, status = os.waitpid(child, os.WNOHANG)
@@ -111,6 +118,49 @@ def fork_while() -> None:
     for thread in busy:
         thread.join()
     assert statuses == [0] * 10, statuses
+
+
+class LeftError(Exception):
+    """What a child raises to leave the callback that forked it."""
+
+
+def child_of_callback(place: str, ending: str, threads: int) -> list[int]:
+    """Return the exit status of a child that a callback forked, and the steps the parent lacks."""
+    parent, expected, statuses = os.getpid(), train(2), list[int]()
+
+    def fork(*arguments: Any) -> Any:
+        if os.getpid() == parent and not statuses:
+            child = os.fork()
+            if child:
+                statuses.append(ended(child))
+            elif ending == "ends":
+                os._exit(0 if train(2) == expected else 2)
+            elif ending == "leaves":
+                raise LeftError
+        return place == "pulse" or ((arguments[0] ** 2).sum(axis=1), 2.0 * arguments[0])
+
+    plan = replace(PLAN, loss=FunctionLoss(fork)) if place == "loss" else PLAN
+    engine, buffers, refused = NativeEngine(plan, "float32", threads), first(PLAN, "float32"), ""
+    order = np.resize(np.arange(256), 256 * 20)
+    try:
+        engine.epoch(buffers, ROWS, order, 64, CLOCK, fork if place == "pulse" else None)
+    except (LeftError, UsageError) as error:
+        refused = type(error).__name__
+    if os.getpid() != parent:
+        wanted = {"leaves": "LeftError", "returns": "UsageError" if threads > 1 else ""}[ending]
+        right = refused == wanted and buffers.step == (0 if wanted else 80)
+        os._exit(0 if right and train(2) == expected else 3)
+    return [*statuses, 80 - buffers.step]
+
+
+def fork_in_a_callback() -> None:
+    """A child ends within the callback that forked it, leaves it by an error, or comes back."""
+    native_call.PULSE_SECONDS = 0.0
+    for place in ("loss", "pulse"):
+        for ending in ("ends", "leaves", "returns"):
+            for threads in (1, 2):
+                found = child_of_callback(place, ending, threads)
+                assert found == [0, 0], (place, ending, threads, found)
 
 
 def train_in_process(threads: int) -> bytes:
@@ -181,6 +231,7 @@ SCENARIOS = {
     for scenario in (
         fork_after,
         fork_while,
+        fork_in_a_callback,
         processes,
         joblib_backends,
         end_with_pool,

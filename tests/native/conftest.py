@@ -7,7 +7,7 @@ from typing import Any
 
 from chainrule.engine.native import load_binary
 
-ALWAYS = ("conftest.py", "test_cores.py", "test_selection.py")
+ALWAYS = ("conftest.py", "test_cores.py", "test_interface.py", "test_selection.py")
 
 MISSING = "" if load_binary()[0] is not None else load_binary()[1]
 collect_ignore = [

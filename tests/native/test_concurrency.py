@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -131,3 +133,18 @@ def test_an_engine_can_be_copied(copied: Callable[[NativeEngine], NativeEngine])
     assert twin is not engine
     assert (twin.dtype, twin.plan, twin._threads) == (engine.dtype, plan, 2)
     assert np.array_equal(twin.raw(state.weights, state.running, X), expected)
+
+
+def test_an_engine_goes_with_its_last_user() -> None:
+    """Its memory is C++'s: the collector of cycles does not see its size, and may never come."""
+    plan = PLANS["norms"]
+    engine, state, rows = NativeEngine(plan), first(plan, "float32"), rows_of(plan, 20, "float32")
+    engine.epoch(state, rows, np.arange(20), 8, CLOCK)
+    engine.raw(state.weights, state.running, rows.X)
+    gone = weakref.ref(engine)
+    gc.disable()
+    try:
+        del engine
+        assert gone() is None
+    finally:
+        gc.enable()

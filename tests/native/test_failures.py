@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +21,7 @@ from chainrule.errors import ChainruleError, DataError, InvalidParameterError, S
 from chainrule.maths.optimizers import SGD, Adam, Momentum
 from chainrule.maths.penalties import L2
 from chainrule.plan import Plan, make_plan
+from tests.native import short_of_memory
 from tests.native.comparisons import apart
 from tests.native.networks import CLOCK, PLANS, first, rows_of, small_plan
 
@@ -259,7 +264,15 @@ def test_a_code_far_down_is_named_by_its_row(engine: type[ReferenceEngine]) -> N
         ({"weights": np.ones(29)}, ShapeError, "weights"),
         ({"order": np.array([0, 30])}, DataError, "order"),
         ({"order": np.array([-1, 3])}, DataError, "order"),
+        ({"order": np.array([2**62, 2**63 - 1])}, DataError, "order"),
+        ({"order": np.array([2**63], np.uint64)}, DataError, "order"),
+        ({"order": np.array([0.5, 3.0])}, DataError, "order"),
+        ({"order": np.ones(30, bool)}, DataError, "order"),
+        ({"order": np.array(3)}, DataError, "order"),
+        ({"order": np.arange(30)[:, None]}, DataError, "order"),
         ({"batch": 0}, InvalidParameterError, ""),
+        ({"batch": 1.5}, InvalidParameterError, ""),
+        ({"batch": None}, InvalidParameterError, ""),
     ],
 )
 def test_data_that_does_not_fit(
@@ -274,6 +287,16 @@ def test_data_that_does_not_fit(
             buffers, Rows(data["X"], data["Y"], data["weights"]), order, batch, CLOCK
         )
     assert caught.value.where == where
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("epoch", 2**32), ("epoch", 0.5), ("first_row", 2**63)]
+)
+def test_a_number_that_the_engine_cannot_hold_is_named(name: str, value: Any) -> None:
+    plan = small_plan()
+    rows, buffers = rows_of(plan, 30, "float64"), first(plan, "float64")
+    with pytest.raises(ValueError, match=f"cannot hold this {name}"):
+        NativeEngine(plan, "float64").gradient(buffers, rows, replace(CLOCK, **{name: value}))
 
 
 @pytest.mark.parametrize("name", ["weights", "running", "slots"])
@@ -341,4 +364,18 @@ if sys.platform.startswith("linux"):  # where a process can limit its own memory
     def test_memory_that_ends() -> None:
         program = [sys.executable, "-c", OUT_OF_MEMORY]
         result = subprocess.run(program, capture_output=True, text=True, timeout=120, check=False)
+        assert (result.returncode, result.stderr) == (0, "")
+
+    COMPILER = shutil.which("cc") if platform.libc_ver()[0] == "glibc" else None
+
+    @pytest.mark.skipif(COMPILER is None, reason="takes a C compiler, and glibc's other names")
+    def test_memory_that_ends_anywhere(tmp_path: Path) -> None:
+        source, library = tmp_path / "memory.c", str(tmp_path / "memory.so")
+        source.write_text(short_of_memory.SOURCE, encoding="ascii")
+        subprocess.run([str(COMPILER), "-shared", "-fPIC", "-o", library, source], check=True)
+        program = [sys.executable, "-W", "ignore", "-m", "tests.native.short_of_memory", library]
+        loaded = {**os.environ, "LD_PRELOAD": library}
+        result = subprocess.run(
+            program, capture_output=True, text=True, timeout=300, check=False, env=loaded
+        )
         assert (result.returncode, result.stderr) == (0, "")

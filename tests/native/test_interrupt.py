@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from chainrule import nn
-from chainrule.engine import Buffers, Clock, NativeEngine, Rows
+from chainrule.engine import Buffers, Clock, NativeEngine, Rows, info
 from chainrule.engine.reference import ReferenceEngine
 from chainrule.plan import make_plan
 from tests.native.networks import CLOCK, PLANS, first, rows_of, small_plan
@@ -47,12 +47,12 @@ def bits(buffers: Buffers) -> bytes:
     return buffers.weights.tobytes() + slots + buffers.running.tobytes()
 
 
-def assert_soon(work: Callable[[], Any]) -> None:
+def assert_soon(work: Callable[[], Any], after: float = 0.1) -> None:
     """Interrupt some work that would take seconds."""
     began = time.perf_counter()
-    with alarm(0.1), pytest.raises(KeyboardInterrupt):
+    with alarm(after), pytest.raises(KeyboardInterrupt):
         work()
-    assert time.perf_counter() - began < 0.1 + PATIENCE + BUSY
+    assert time.perf_counter() - began < after + PATIENCE + BUSY
 
 
 @pytest.fixture
@@ -94,6 +94,54 @@ def test_within_predictions(slow: NativeEngine) -> None:
     buffers = slow.buffers(0)
     X = np.broadcast_to(large(slow, 1).X, (200_000, 300))
     assert_soon(lambda: slow.raw(buffers.weights, buffers.running, X))
+
+
+@pytest.fixture
+def widest(monkeypatch: pytest.MonkeyPatch) -> NativeEngine:
+    """Return an engine whose single products take a good part of a second."""
+    monkeypatch.setenv("CHAINRULE_ISA", info()["instruction_sets"][-1])
+    plan = make_plan(nn.Dense(6000), (6000,), "squared_error", 6000)
+    return NativeEngine(plan, "float64", threads=1)
+
+
+def seconds_of(work: Callable[[], Any], share: float = 0.0) -> float:
+    """Return the processor time of some work, which is interrupted after so many seconds of it."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before, began = signal.signal(signal.SIGPROF, interrupt), time.process_time()
+    try:
+        signal.setitimer(signal.ITIMER_PROF, share)
+        work()
+        signal.setitimer(signal.ITIMER_PROF, 0)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        signal.signal(signal.SIGPROF, before)
+    return time.process_time() - began
+
+
+def test_within_one_product(widest: NativeEngine) -> None:
+    """Each interrupt saves some of the work that is left, measured in the processor's time."""
+    buffers = widest.buffers(0)
+    buffers.weights.setflags(write=False)
+    X = large(widest, 64).X
+
+    def work() -> None:
+        widest.raw(buffers.weights, buffers.running, X)
+
+    work()
+    whole = min(seconds_of(work) for _ in range(3))
+    for share in (0.2, 0.4):
+        used = min(seconds_of(work, share * whole) for _ in range(3))
+        assert used < (share + 0.45) * whole, share
+
+
+def test_within_the_products_of_a_gradient(widest: NativeEngine) -> None:
+    rows, buffers = large(widest, 1000), widest.buffers(0)
+    assert_soon(lambda: widest.gradient(buffers, rows, CLOCK))
+    assert_soon(lambda: widest.gradient(buffers, rows, CLOCK), after=0.8)
 
 
 def test_an_engine_goes_on_after_an_interrupt() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 VERSION: str
+INTERFACE: int
 
 def instruction_sets() -> list[str]: ...
 def activations() -> list[str]: ...

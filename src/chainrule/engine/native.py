@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
@@ -30,7 +30,7 @@ from chainrule._version import __version__
 from chainrule.checks import Integer, shown
 from chainrule.engine.compile import calls_back, program_of, reason_against
 from chainrule.engine.cores import at_most, default_threads
-from chainrule.engine.native_call import Call, require_vector
+from chainrule.engine.native_call import Call, require_vector, unfit
 from chainrule.engine.native_predict import Predictor
 from chainrule.engine.protocol import Buffers, Clock, EpochResult, Evaluation, Pulse, Rows
 from chainrule.engine.reference import ReferenceEngine
@@ -67,12 +67,8 @@ def load_binary() -> tuple[ModuleType | None, str]:
                 "which takes a C++20 compiler"
             )
         return None, f"the compiled engine cannot be loaded ({error})"
-    if __version__ != _engine.VERSION:
-        return None, (
-            f"the compiled engine is of version {_engine.VERSION}, the package of {__version__}; "
-            "reinstall chainrule"
-        )
-    return _engine, ""
+    reason = unfit(_engine)
+    return (None, reason) if reason else (_engine, "")
 
 
 def instruction_set() -> str:
@@ -190,32 +186,23 @@ class NativeEngine(ReferenceEngine):
 
     def __init__(self, plan: Plan, dtype: str = "float32", threads: int | None = None) -> None:
         super().__init__(plan, dtype)
-        self._binary = _required()
         reason = reason_against(plan, _known())
         if reason:
             raise InvalidParameterError("the compiled engine cannot run this plan", got=reason)
         self._called_back = self.runs_numpy = calls_back(plan, _known())
-        self._set = instruction_set()
         self._threads = None if threads is None else _checked(threads)
         self._idle: list[tuple[int, Any]] = []
         self._sample_shape = plan.sample_shape
         cost = plan_cost(plan, rows=1)
         forward = max(float(cost.forward_flops), 1.0)
         self._flops_per_row = forward + float(cost.backward_flops)
-        self._predictor = Predictor(
-            lambda: self._make(0, learns=False),
-            plan,
-            self.dtype,
-            forward,
-            lambda rows: self._team(rows * forward, _FLOPS_TO_PREDICT),
-        )
+        # Nothing here refers back to this object, so its memory is free when its last user is gone.
+        self._make = partial(_compiled, plan, self.dtype, instruction_set(), self._called_back)
+        make, team = partial(self._make, 0, False), partial(_team, self._threads, _FLOPS_TO_PREDICT)
+        self._predictor = Predictor(make, plan, self.dtype, forward, team)
 
     def __reduce__(self) -> tuple[Callable[..., ReferenceEngine], tuple[Any, ...]]:
         return _remade, (self.plan, self.dtype.name, self._threads)
-
-    def _make(self, seed: int, learns: bool) -> Any:
-        program = program_of(self.plan, seed, self._called_back)
-        return self._binary.Engine(program, self._set, self.dtype == np.float64, learns)
 
     def _borrow(self, seed: int) -> Any:
         """Return a compiled engine that nobody uses; its dropout streams are those of the seed."""
@@ -227,15 +214,10 @@ class NativeEngine(ReferenceEngine):
 
     def threads_for(self, rows: int) -> int:
         """Return the number of threads for training with a batch of so many rows."""
-        return self._team(self._flops(rows), _FLOPS_FOR_TEAM)
+        return _team(self._threads, _FLOPS_FOR_TEAM, self._flops(rows))
 
     def _flops(self, rows: int) -> float:
         return rows * self._flops_per_row * self.dtype.itemsize / 4
-
-    def _team(self, flops: float, least: float) -> int:
-        if self._threads is not None:
-            return self._threads
-        return default_threads() if flops > least else 1
 
     def _call(self, rows: Rows, order: np.ndarray, batch: int, clock: Clock, step: int) -> Call:
         return Call(self.plan, self.dtype, rows, order, batch, clock, step, self._called_back)
@@ -313,13 +295,11 @@ class NativeEngine(ReferenceEngine):
         raw = np.empty((len(rows), self.plan.raw_width), self.dtype)
         running = self._zeros()
         engine = self._borrow(clock.seed)
-        try:
-            self._import(engine, buffers, slots=False)
-            threads = self.threads_for(len(rows))
-            good = engine.gradient(call.fields, training, flat, raw, threads)
-            engine.export_running(running)
-        finally:
-            self._idle.append((clock.seed, engine))
+        self._import(engine, buffers, slots=False)
+        threads = self.threads_for(len(rows))
+        good = engine.gradient(call.fields, training, flat, raw, threads)
+        engine.export_running(running)
+        self._idle.append((clock.seed, engine))
         if not good:
             self._explain_codes(rows.X)
         call.raise_trouble()
@@ -344,20 +324,20 @@ class NativeEngine(ReferenceEngine):
             return super().epoch(buffers, rows, order, batch_size, clock, pulse)
         call = self._call(rows, order, batch_size, clock, buffers.step)
         engine = self._borrow(clock.seed)
-        try:
-            self._import(engine, buffers, slots=True)
-            done, good = self._run(engine, call, pulse)
-            if not good:
-                self._explain_codes(rows.X)
-            steps = done
-            if not (call.intact and engine.finite()):
-                steps = self._rerun_to_last_good(engine, buffers, call, done)
-            if steps == done:
-                call.raise_trouble()
-            self._export(engine, buffers, steps)
-        finally:
-            self._idle.append((clock.seed, engine))
-        return call.result(steps, failed=steps < done or not call.finite)
+        self._import(engine, buffers, slots=True)
+        done, good = self._run(engine, call, pulse)
+        if not good:
+            self._explain_codes(rows.X)
+        steps = done
+        if not (call.intact and engine.finite()):
+            steps = self._rerun_to_last_good(engine, buffers, call, done)
+        if steps == done:
+            call.raise_trouble()
+        result = call.result(steps, failed=steps < done or not call.finite)
+        self._export(engine, buffers, steps)
+        # Given back only here: what an exception ended is thrown away whole.
+        self._idle.append((clock.seed, engine))
+        return result
 
     def _rerun(self, engine: Any, buffers: Buffers, call: Call, steps: int) -> bool:
         """Repeat a pass up to a step and return whether all numbers are finite then."""
@@ -379,6 +359,21 @@ class NativeEngine(ReferenceEngine):
                 bad = middle
         self._rerun(engine, buffers, call, good)
         return good
+
+
+def _compiled(
+    plan: Plan, dtype: np.dtype, instructions: str, called_back: bool, seed: int, learns: bool
+) -> Any:
+    """Return a compiled engine; with `learns` it has room for gradients and slots."""
+    program = program_of(plan, seed, called_back)
+    return _required().Engine(program, instructions, dtype == np.float64, learns)
+
+
+def _team(stated: int | None, least: float, flops: float) -> int:
+    """Return the number of threads for so many FLOPs, of which `least` are worth a second one."""
+    if stated is not None:
+        return stated
+    return default_threads() if flops > least else 1
 
 
 def _checked(threads: int) -> int:

@@ -7,18 +7,38 @@ from typing import Any
 
 import numpy as np
 
+from chainrule._version import __version__
+from chainrule.checks import Integer, shown
 from chainrule.engine.native_loss import NO_CALLBACK, LossCallback
 from chainrule.engine.parts import pass_objective, step_masses
 from chainrule.engine.protocol import Clock, EpochResult, Pulse, Rows
-from chainrule.errors import DataError, InvalidParameterError, ShapeError
+from chainrule.errors import DataError, InvalidParameterError, ShapeError, UsageError
 from chainrule.plan.plan import Plan
 
-__all__ = ["PULSE_SECONDS", "Call", "require_vector"]
+__all__ = ["INTERFACE", "PULSE_SECONDS", "Call", "refuse_orphan", "require_vector", "unfit"]
 
 _INT64 = np.dtype(np.int64)
 
+INTERFACE = 2
+"""Of names and meanings that pass to the binary: csrc/reading.hpp has the same number."""
+
 PULSE_SECONDS = 0.05
 """Least time between two moments at which a long call asks Python whether to go on."""
+
+
+def unfit(binary: Any) -> str:
+    """Return why a compiled module does not belong to this package, or an empty string.
+
+    An interface of its own, because a binary that was built before the last change of the sources
+    is of the same version.
+    """
+    found = getattr(binary, "VERSION", ""), getattr(binary, "INTERFACE", 1)
+    if found == (__version__, INTERFACE):
+        return ""
+    return (
+        f"the compiled engine is of version {found[0] or 'unknown'} with interface {found[1]}, "
+        f"the package of {__version__} with interface {INTERFACE}; reinstall chainrule"
+    )
 
 
 def require_vector(vector: np.ndarray, size: int, dtype: np.dtype, what: str) -> np.ndarray:
@@ -39,12 +59,40 @@ def require_vector(vector: np.ndarray, size: int, dtype: np.dtype, what: str) ->
     return _laid_out(vector, dtype)
 
 
+def refuse_orphan() -> None:
+    """Refuse to go on in a forked child; the binary calls this.
+
+    Raises
+    ------
+    UsageError
+        Always: the threads that shared the work are not in the child.
+    """
+    raise UsageError(
+        "a forked child cannot go on with the engine's call in whose middle it was forked",
+        where="a loss, a progress function or a signal handler that forked",
+        expected="a child that does its own work there and ends",
+        do="start it with multiprocessing, or end it with os._exit; it may train and predict anew",
+    )
+
+
 def _laid_out(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Return an array as it is if the engine can read it, else a copy."""
     array = np.asarray(array)
     if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
         return array
     return np.require(array, dtype, ["C", "A"])
+
+
+def _row_numbers(order: np.ndarray) -> np.ndarray:
+    order = np.asarray(order)
+    if order.ndim != 1 or (order.size and order.dtype.kind not in "iu"):
+        raise DataError(
+            "the order of rows is not a list of row numbers",
+            where="order",
+            expected="one axis of whole numbers",
+            got=f"an array {order.shape} of {order.dtype}",
+        )
+    return _laid_out(order, _INT64)
 
 
 def _in_rows(X: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -98,13 +146,13 @@ class Call:
         self.X = _in_rows(rows.X, dtype)
         self.Y = _laid_out(rows.Y, dtype)
         self.weights = None if rows.weights is None else _laid_out(rows.weights, dtype)
-        self.order = _laid_out(order, _INT64)
+        self.order = _row_numbers(order)
         self._check(batch_size)
         self.batch = int(min(batch_size, len(self.order)))
         self.steps = -(-len(self.order) // self.batch)
-        self.objectives, self.data, self.norms, self.rates, self.decays = np.full(
-            (5, self.steps), np.nan
-        )
+        told = np.empty((5, self.steps))
+        told.fill(np.nan)
+        self.objectives, self.data, self.norms, self.rates, self.decays = told
         self._set_per_step()
         self.finite = self.intact = True
         self.callback = (
@@ -140,9 +188,9 @@ class Call:
                 expected=f"numbers from 0 to {rows - 1}",
                 got=f"{order.min()} to {order.max()}",
             )
-        if batch_size < 1:
+        if not Integer(low=1).accepts(batch_size):
             raise InvalidParameterError(
-                "batch_size is not allowed", expected="1 or more", got=str(batch_size)
+                "batch_size is not allowed", expected="1 or more", got=shown(batch_size)
             )
 
     def _set_per_step(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import weakref
@@ -75,7 +76,7 @@ class Predictor:
     flops : float
         Of one row.
     threads : callable
-        The number of threads for a number of rows.
+        The number of threads for a number of FLOPs.
     """
 
     def __init__(
@@ -84,13 +85,13 @@ class Predictor:
         plan: Plan,
         dtype: np.dtype,
         flops: float,
-        threads: Callable[[int], int],
+        threads: Callable[[float], int],
     ) -> None:
-        self._make, self._dtype, self._threads = make, dtype, threads
+        self._make, self._dtype, self._flops, self._threads = make, dtype, flops, threads
         self._width = plan.raw_width
         self._sizes = plan.parameters.size, plan.running.size
         self._few = int(_FLOPS_OF_FEW / flops)
-        self._part = max(int(_FLOPS_OF_PART / flops), 64 * threads(2**62))
+        self._part = max(int(_FLOPS_OF_PART / flops), 64 * threads(math.inf))
         self._lock = threading.Lock()
         self._holder: Holder | None = None
         _ALL.add(self)
@@ -119,7 +120,7 @@ class Predictor:
 
     def _predict(self, engine: Any, X: np.ndarray, raw: np.ndarray) -> bool:
         X = np.asarray(X, self._dtype)
-        threads = self._threads(len(X))
+        threads = self._threads(len(X) * self._flops)
         good = engine.predict(X, raw, threads, True)
         if good is None:  # its rows do not stand as the engine reads them
             good = engine.predict(np.array(X, order="C"), raw, threads, True)

@@ -43,9 +43,9 @@ class Engine {
     virtual void gradient(TrainCall& call, bool training, void* flat, void* raw, int threads,
                           const Poll& poll) = 0;
     // Raw outputs. May be called from several threads at once, as long as nobody trains or imports.
-    // False: a category code was outside its embedding's table.
+    // False: a category code was outside its embedding's table. A poll without functions asks nobody.
     virtual bool predict(const void* X, std::int64_t x_stride, std::int64_t count, void* raw,
-                         int threads) = 0;
+                         int threads, const Poll& poll) = 0;
 };
 
 // A function of vmath.hpp on arrays, for whoever measures its error.

@@ -64,10 +64,10 @@ class Executor final : public chainrule::Engine {
         trainer_.gradient(call, training, static_cast<T*>(flat), static_cast<T*>(raw), threads, poll);
     }
 
-    bool predict(const void* X, std::int64_t x_stride, std::int64_t count, void* raw,
-                 int threads) override {
+    bool predict(const void* X, std::int64_t x_stride, std::int64_t count, void* raw, int threads,
+                 const chainrule::Poll& poll) override {
         return predictor_.predict(static_cast<const T*>(X), x_stride, static_cast<std::size_t>(count),
-                                  static_cast<T*>(raw), threads);
+                                  static_cast<T*>(raw), threads, poll);
     }
 
    private:

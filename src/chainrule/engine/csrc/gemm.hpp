@@ -16,6 +16,8 @@
 // e) The first tile that reads a panel asks for it ahead of time: the processor's own foresight ends with
 //    each page of 4 KiB. And k is cut only where a panel would not fit the level-2 cache: what C holds
 //    must be fetched again for each piece. Together they make a seventh of a step of 1024-2048-2048-1000.
+// f) A product may take seconds. So it asks `go_on` at each new block and within wide ones: every
+//    few milliseconds of AVX-512, and never within a product that takes less.
 #pragma once
 
 #include "simd.hpp"
@@ -35,6 +37,7 @@ constexpr std::size_t kDepth = 8192;      // k of one block
 constexpr std::size_t kFar = 128;         // a product of so many k is worth asking ahead for B
 constexpr int kAhead = 64;                // by so many k
 constexpr std::size_t kBlockRows = 112;   // rows of A of one block, a multiple of 14 and of 16
+constexpr std::size_t kVectorsAtOnce = 16;  // of B's columns, between two questions
 
 enum class Along { rows, columns, picked_rows, picked_columns };
 enum class First { zero, bias, keep };
@@ -182,14 +185,15 @@ struct Product {
     const std::int64_t* picks = nullptr;
 };
 
-template <class T>
+template <class T, class GoOn>
 void multiply_block(const Product<T>& p, std::size_t i0, std::size_t rows, std::size_t k0,
-                    std::size_t depth) {
+                    std::size_t depth, const GoOn& go_on) {
     constexpr std::size_t L = Lanes<T>::count;
     const std::size_t vectors = vectors_of<T>(p.columns);
     const Heights heights(rows);
     const First first = k0 == 0 ? p.first : First::keep;
     for (std::size_t v = 0; v < vectors; v += 2) {
+        if (v % kVectorsAtOnce == 0 && v != 0 && !go_on()) return;
         const int wide = vectors - v >= 2 ? 2 : 1;
         const T* B = p.B + v * L * p.K + k0 * wide * L;
         const auto& tiles = p.picks == nullptr ? kTiles<T, Along::rows>.tile[wide - 1]
@@ -207,13 +211,16 @@ void multiply_block(const Product<T>& p, std::size_t i0, std::size_t rows, std::
     }
 }
 
-template <class T>
-void multiply(const Product<T>& p) {
+// What is left undone once `go_on()` is false is not looked at by anyone.
+template <class T, class GoOn>
+void multiply(const Product<T>& p, const GoOn& go_on) {
     std::size_t k0 = 0;
     do {
         const std::size_t depth = p.K - k0 < kDepth ? p.K - k0 : kDepth;
-        for (std::size_t i0 = 0; i0 < p.M; i0 += kBlockRows)
-            multiply_block(p, i0, p.M - i0 < kBlockRows ? p.M - i0 : kBlockRows, k0, depth);
+        for (std::size_t i0 = 0; i0 < p.M; i0 += kBlockRows) {
+            if ((k0 != 0 || i0 != 0) && !go_on()) return;
+            multiply_block(p, i0, p.M - i0 < kBlockRows ? p.M - i0 : kBlockRows, k0, depth, go_on);
+        }
         k0 += depth;
     } while (k0 < p.K);
 }

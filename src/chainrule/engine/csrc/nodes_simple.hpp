@@ -10,7 +10,7 @@ namespace CR_ISA {
 
 template <class T>
 struct AffineNode final : Node<T> {
-    void forward(Workspace<T>& ws, const Member&, Range samples) const override {
+    void forward(Workspace<T>& ws, const Member& member, Range samples) const override {
         const Tensor<T>& X = this->in(ws);
         Tensor<T>& Z = this->out(ws);
         const Range rows = this->rows_of(X, samples);
@@ -21,10 +21,11 @@ struct AffineNode final : Node<T> {
                      this->owned[0]->w.get(), Z.value + rows.first * Z.ld,
                      static_cast<std::ptrdiff_t>(Z.ld), bias ? First::bias : First::zero,
                      bias ? this->owned[1]->w.get() : nullptr,
-                     picked ? X.picks + rows.first : nullptr});
+                     picked ? X.picks + rows.first : nullptr},
+                    [&] { return member.working(); });
     }
 
-    void backward(Workspace<T>& ws, const Member&, Range samples) const override {
+    void backward(Workspace<T>& ws, const Member& member, Range samples) const override {
         const chainrule::GradientInfo target = this->info.gradients[0];
         if (!target.wanted) return;
         const Tensor<T>& X = this->in(ws);
@@ -33,7 +34,8 @@ struct AffineNode final : Node<T> {
         multiply<T>({rows.last - rows.first, Z.width, X.width, Z.gradient + rows.first * Z.ld,
                      static_cast<std::ptrdiff_t>(Z.ld), this->owned[0]->wt.get(),
                      X.gradient + rows.first * X.ld, static_cast<std::ptrdiff_t>(X.ld),
-                     target.add ? First::keep : First::zero, nullptr});
+                     target.add ? First::keep : First::zero, nullptr},
+                    [&] { return member.working(); });
     }
 
     // The bias: the sum of dZ over all rows. (W has its own path.)

@@ -8,7 +8,9 @@
 // b) Waiting spins for a short while and then yields, so that more threads than cores still move.
 // c) One job at a time has the workers. A second caller does not wait for them: it does its job
 //    alone, which gives the same bits. So nobody can lock up, whoever calls whom from where.
-// d) A forked child has no workers; it forgets the pool, and makes its own when it needs one.
+// d) A forked child has no workers; it forgets the pool, and makes its own when it needs one. If the
+//    fork came in the middle of a job (from a Python function that the job called), nobody meets the
+//    child any more: meetings let it pass, so that it comes out of the job, and say so.
 // e) Where no more threads can be made, the team is smaller. That, too, gives the same bits.
 #pragma once
 
@@ -37,29 +39,51 @@ inline void pause_briefly() {
 
 constexpr int kShortSpins = 2000;
 
+// The forks between the process that loaded the engine and this one.
+class Forks {
+   public:
+    static unsigned count() { return count_.load(std::memory_order_relaxed); }
+
+   private:
+    static void add() { count_.fetch_add(1, std::memory_order_relaxed); }
+
+    static inline std::atomic<unsigned> count_{0};
+    static inline const int watching_ = pthread_atfork(nullptr, nullptr, &Forks::add);
+};
+
+// Thrown in a forked child by a job in whose middle it was forked: its results are of no use.
+struct Orphaned : std::exception {
+    const char* what() const noexcept override { return "forked in the middle of a call"; }
+};
+
 // Sense-reversing barrier. All threads of a team call `wait` the same number of times.
 class Barrier {
    public:
     explicit Barrier(int threads) : threads_(threads), missing_(threads) {}
 
-    void wait() {
-        if (threads_ == 1) return;
+    // False: this is a forked child, and those who are missing will never come.
+    bool wait() {
+        if (threads_ == 1) return true;
         const unsigned turn = turn_.load(std::memory_order_relaxed);
         if (missing_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
             missing_.store(threads_, std::memory_order_relaxed);
             turn_.store(turn + 1, std::memory_order_release);
-            return;
+            return true;
         }
         for (int spins = 0; turn_.load(std::memory_order_acquire) == turn; ++spins) {
             if (spins < kShortSpins)
                 pause_briefly();
+            else if (Forks::count() != forks_)
+                return false;
             else
                 sched_yield();
         }
+        return true;
     }
 
    private:
     const int threads_;
+    const unsigned forks_ = Forks::count();
     alignas(64) std::atomic<int> missing_;
     alignas(64) std::atomic<unsigned> turn_{0};
 };
@@ -107,8 +131,9 @@ class Pool {
         return std::min(workers, static_cast<int>(workers_.size()));
     }
 
-    // The caller is number 0 of the team.
+    // The caller is number 0 of the team. Throws Orphaned in a child that was forked meanwhile.
     void run(int workers, const Job& job) {
+        const unsigned forks = Forks::count();
         job_.store(&job, std::memory_order_relaxed);
         left_.store(workers, std::memory_order_relaxed);
         {
@@ -119,6 +144,7 @@ class Pool {
         }
         wake_.notify_all();
         job(0);
+        if (Forks::count() != forks) throw Orphaned();
         const auto over = [&] { return left_.load(std::memory_order_acquire) == 0; };
         if (spin_until(over, 2 * kShortSpins)) return;
         std::unique_lock<std::mutex> guard(mutex_);
@@ -203,7 +229,8 @@ class Team {
         if (pool_ != nullptr) pool_->give_back();
     }
 
-    int size() const { return workers_ + 1; }
+    // A child that was forked between two jobs has itself left.
+    int size() const { return Forks::count() == forks_ ? workers_ + 1 : 1; }
 
     template <class Body>
     void run(const Body& body) const {
@@ -223,6 +250,7 @@ class Team {
    private:
     Pool* pool_ = nullptr;
     int workers_ = 0;
+    const unsigned forks_ = Forks::count();
 };
 
 }  // namespace chainrule

@@ -9,9 +9,11 @@
 //    of 200 samples is worth a team.
 // d) Workspaces are kept for the next call in slots that are taken and filled by one atomic
 //    exchange. A fork in the middle of a call leaves no lock behind in the child.
+// e) Ctrl-C is heard as in training: between blocks, and within those that take long.
 #pragma once
 
 #include <array>
+#include <optional>
 
 #include "batch.hpp"
 
@@ -30,7 +32,8 @@ class Predictor {
         for (auto& slot : slots_) delete slot.load();
     }
 
-    bool predict(const T* X, std::int64_t x_stride, std::size_t count, T* raw, int threads) {
+    bool predict(const T* X, std::int64_t x_stride, std::size_t count, T* raw, int threads,
+                 const chainrule::Poll& poll) {
         const std::size_t members = static_cast<std::size_t>(std::max(threads, 1));
         const std::size_t each = (count + members - 1) / members;
         const std::size_t size = std::clamp((each + 15) / 16 * 16, kLeastBlock, kPredictionBlock);
@@ -44,23 +47,30 @@ class Predictor {
             ws->next = std::move(chain);
             chain = std::move(ws);
         }
+        std::optional<Watch> watch;
+        if (poll.go_on != nullptr) watch.emplace(poll, kPulse);
         team.run([&](int number) {
             Workspace<T>* ws = chain.get();
             for (int k = 0; k < number; ++k) ws = ws->next.get();
+            Barrier alone(1);
+            const Member member{0, 1, &alone, watch ? &*watch : nullptr, number == 0};
             const Range mine = share(blocks, number, team.size());
-            for (std::size_t block = mine.first; block < mine.last; ++block) {
+            for (std::size_t block = mine.first; block < mine.last && member.working(); ++block) {
                 const std::size_t first = block * size;
                 ws->samples = std::min(size, count - first);
                 one_block(*ws, X + static_cast<std::int64_t>(first) * x_stride, x_stride,
-                          raw + first * width);
+                          raw + first * width, member);
+                if (watch && member.asks && !watch->between_steps(block + 1)) watch->abandon();
             }
         });
         return give_back(std::move(chain));
     }
 
    private:
-    void one_block(Workspace<T>& ws, const T* X, std::int64_t x_stride, T* raw) const {
-        Barrier alone(1);
+    static constexpr double kPulse = 0.05;  // least seconds between two questions to Python
+
+    void one_block(Workspace<T>& ws, const T* X, std::int64_t x_stride, T* raw,
+                   const Member& member) const {
         const Tensor<T> own = ws.tensors[0];
         if (net_.reads_in_place(own, x_stride)) {
             ws.tensors[0].value = const_cast<T*>(X);
@@ -69,7 +79,7 @@ class Predictor {
             for (std::size_t i = 0; i < ws.samples; ++i)
                 load_sample(ws, i, X + static_cast<std::int64_t>(i) * x_stride);
         }
-        forward(net_, ws, Member{0, 1, &alone}, {0, ws.samples});
+        forward(net_, ws, member, {0, ws.samples});
         copy_raw(net_, ws, raw);
         ws.tensors[0] = own;
     }

@@ -64,6 +64,7 @@ class Trainer {
             member.meet();
             updater_.collect(ws_, call, 0, member);
         });
+        if (watch.abandoned()) return end(call, watch);
         call.data[0] = data_objective(ws_);
         report(call, 0);
         for (const auto& p : net_.parameters) {

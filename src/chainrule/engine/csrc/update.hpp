@@ -42,9 +42,10 @@ enum class Purpose { update, collect, apply };
 template <class T>
 class UnitWork {
    public:
-    UnitWork(const Workspace<T>& ws, UpdateFunction<T> update, double spectral, Purpose purpose,
-             std::size_t parts, T* scratch)
+    UnitWork(const Workspace<T>& ws, const Member& member, UpdateFunction<T> update, double spectral,
+             Purpose purpose, std::size_t parts, T* scratch)
         : ws_(ws),
+          member_(member),
           update_(update),
           spectral_(spectral),
           purpose_(purpose),
@@ -52,8 +53,8 @@ class UnitWork {
           scratch_(scratch) {}
 
     // The gradient of one part's samples, for units [unit, unit + count) of an affine map.
-    static void make_part(const Workspace<T>& ws, const Source<T>& source, std::size_t unit,
-                          std::size_t count, std::size_t part, Range samples) {
+    static void make_part(const Workspace<T>& ws, const Member& member, const Source<T>& source,
+                          std::size_t unit, std::size_t count, std::size_t part, Range samples) {
         const Parameter<T>& p = *source.parameter;
         const Tensor<T>& Z = ws.tensors[source.Z];
         const Range rows{samples.first * Z.rows_per_sample, samples.last * Z.rows_per_sample};
@@ -61,7 +62,7 @@ class UnitWork {
         if (p.storage == Storage::rows) return source.node->part_gradient(ws, source.which, rows, to);
         const std::size_t first = unit * kUnitRows;
         const std::size_t last = std::min(first + count * kUnitRows, p.rows);
-        each_panel(p, [&](std::size_t column, std::size_t wide) {
+        each_panel(p, member, [&](std::size_t column, std::size_t wide) {
             multiply_panel(ws, source, rows, {first, last}, column, wide, to + p.place(first, column));
         });
     }
@@ -134,7 +135,7 @@ class UnitWork {
     template <class Body>
     void panels(const Source<T>& source, std::size_t first, std::size_t last, const Body& body) {
         const Parameter<T>& p = *source.parameter;
-        each_panel(p, [&](std::size_t column, std::size_t wide) {
+        each_panel(p, member_, [&](std::size_t column, std::size_t wide) {
             T* const to = place_for(p, p.place(first, column));
             if (purpose_ != Purpose::apply) {
                 panel_gradient(source, {first, last}, column, wide, to);
@@ -147,12 +148,13 @@ class UnitWork {
         });
     }
 
-    // Calls body(first column, columns) for each panel.
+    // Calls body(first column, columns) for each panel, as long as the work goes on.
     template <class Body>
-    static void each_panel(const Parameter<T>& p, const Body& body) {
+    static void each_panel(const Parameter<T>& p, const Member& member, const Body& body) {
         constexpr std::size_t L = Lanes<T>::count;
         const std::size_t vectors = vectors_of<T>(p.columns);
-        for (std::size_t v = 0; v < vectors; v += 2) body(v * L, (vectors - v >= 2 ? 2 : 1) * L);
+        for (std::size_t v = 0; v < vectors && (v == 0 || member.working()); v += 2)
+            body(v * L, (vectors - v >= 2 ? 2 : 1) * L);
     }
 
     // Where the gradient of the weights at `at` is made: one that is collected where it stays.
@@ -239,6 +241,7 @@ class UnitWork {
     }
 
     const Workspace<T>& ws_;
+    const Member& member_;
     UpdateFunction<T> update_;
     double spectral_;
     Purpose purpose_;

@@ -156,7 +156,7 @@ class Updater {
             const auto make = [&](const Task<T>& task, std::size_t units) {
                 const Source<T>& source = net_.sources[task.source];
                 if (source.affine)
-                    UnitWork<T>::make_part(ws, source, task.unit, units, part, samples);
+                    UnitWork<T>::make_part(ws, member, source, task.unit, units, part, samples);
             };
             for_tasks(member, make, part, parts);
         }
@@ -165,7 +165,7 @@ class Updater {
 
     void for_my_tasks(const Workspace<T>& ws, const UpdateRule<T>& step, Purpose purpose,
                       const Member& member) {
-        UnitWork<T> work(ws, net_.optimizer->update, net_.spectral, purpose,
+        UnitWork<T> work(ws, member, net_.optimizer->update, net_.spectral, purpose,
                          cut_up_.parts(ws.samples), scratch_[member.number].get());
         for_tasks(member, [&](const Task<T>& task, std::size_t units) {
             const Source<T>& source = net_.sources[task.source];
@@ -277,7 +277,7 @@ class Updater {
         for (const auto& p : net_.parameters) {
             if (!p->info.penalised) continue;
             const Range mine = member.share_of(p->column ? 1 : p->columns);
-            for (std::size_t column = mine.first; column < mine.last; ++column)
+            for (std::size_t column = mine.first; column < mine.last && member.working(); ++column)
                 shorten(*p, column, limit);
         }
         member.meet();

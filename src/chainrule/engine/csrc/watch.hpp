@@ -37,9 +37,12 @@ class Watch {
     bool judge(std::int64_t rows) {
         if (abandoned()) return false;
         if (poll_.judge != nullptr && poll_.judge(poll_.context, rows)) return true;
-        abandoned_.store(true, std::memory_order_relaxed);
+        abandon();
         return false;
     }
+
+    // From here on the rest of the work is of no use.
+    void abandon() { abandoned_.store(true, std::memory_order_relaxed); }
 
     // For all threads: true if the rest of the work is of no use.
     bool abandoned() const { return abandoned_.load(std::memory_order_relaxed); }
@@ -52,6 +55,7 @@ class Watch {
     static constexpr Duration kLongStep = std::chrono::milliseconds(10);
 
     [[gnu::noinline]] bool look(std::int64_t done) {
+        if (abandoned()) return false;
         const Time now = Clock::now();
         const Duration passed = now - looked_;
         const Duration each = std::max(passed / (done - seen_), Duration(1));
@@ -69,7 +73,7 @@ class Watch {
         const Time now = Clock::now();
         if (now - asked_ < ask_) return;
         asked_ = now;
-        if (!poll_.alive(poll_.context)) abandoned_.store(true, std::memory_order_relaxed);
+        if (!poll_.alive(poll_.context)) abandon();
     }
 
     const Poll poll_;

@@ -29,12 +29,15 @@ struct Member {
     int number, count;
     Barrier* barrier;
     Watch* watch = nullptr;
+    bool asks = number == 0;  // the caller's own thread
 
-    void meet() const { barrier->wait(); }
+    void meet() const {
+        if (!barrier->wait() && watch != nullptr) watch->abandon();
+    }
     // Asked before each block of work; false: leave out what can be left out, but keep meeting.
     bool working() const {
         if (watch == nullptr) return true;
-        if (number == 0) watch->within_step();
+        if (asks) watch->within_step();
         return !watch->abandoned();
     }
     Range share_of(std::size_t items) const { return share(items, number, count); }
