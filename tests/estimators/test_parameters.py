@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from sklearn.base import clone
 
 import chainrule as cr
 from chainrule import MLPClassifier, MLPRegressor
+from chainrule.errors import ChainruleError
 from chainrule.estimators.parameters import RULES
 from tests.estimators import data
 
@@ -30,6 +32,29 @@ def test_bad_values_are_refused_in_fit(estimator: Any, name: str) -> None:
 def test_every_parameter_is_checked(estimator: Any) -> None:
     elsewhere = {"hidden_layer_sizes", "loss", "class_weight", "network"}
     assert set(estimator().get_params()) - set(RULES) <= elsewhere
+
+
+@pytest.mark.parametrize(
+    ("parameters", "advice"),
+    [
+        ({"activation": "rleu"}, "did you mean relu"),
+        ({"activation": "logistc"}, "did you mean logistic?"),
+        ({"activation": ["relu", "thanh"]}, "did you mean tanh?"),
+        ({"solver": "lbgfs"}, "did you mean lbfgs?"),
+        ({"optimizer": cr.Adam}, r"call it: Adam\(...\)"),
+        ({"penalties": ["l1", "weight_decai"]}, "did you mean weight_decay?"),
+        ({"learning_rate": "adaptativ"}, "did you mean adaptive?"),
+        ({"batch_size": "aut"}, "did you mean auto?"),
+        ({"loss": "log_los"}, "did you mean log_loss?"),
+        ({"solver": 3}, ""),
+    ],
+    ids=str,
+)
+def test_what_was_meant(parameters: dict[str, Any], advice: str) -> None:
+    X, y = data.classes(2)
+    with pytest.raises(ChainruleError) as caught:
+        MLPClassifier(**parameters).fit(X, y)
+    assert re.match(advice or "$", caught.value.do)
 
 
 @pytest.mark.parametrize("sizes", [0, (3, 0), (-1,), (2.5,), "many", (True,)])

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn import neural_network as theirs
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
@@ -260,12 +261,82 @@ def test_lbfgs_finds_the_one_minimum(count: int) -> None:
     assert other.loss_ <= one.loss_ * (1 + 1e-9)
 
 
-def test_lbfgs_with_several_outputs_gets_lower() -> None:
-    """scikit-learn's gradient is that of another function than its loss there."""
+def half_squares(model: Any, X: np.ndarray, Y: np.ndarray) -> float:
+    """Return what a regressor of hyperbolic tangents minimises: the sum over the outputs."""
+    H, squares = X, 0.0
+    for number, (W, b) in enumerate(zip(model.coefs_, model.intercepts_, strict=True)):
+        H = H @ W + b
+        H = np.tanh(H) if number < len(model.coefs_) - 1 else H
+        squares += float(np.sum(W * W))
+    return float(0.5 * np.sum((H - Y.reshape(H.shape)) ** 2) + 0.5 * model.alpha * squares) / len(X)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1e-4, 1.0])
+def test_lbfgs_with_several_outputs_gets_lower(alpha: float) -> None:
+    """scikit-learn's gradient is that of another function than its loss; its end is our start."""
     X, y = data.numbers(4)
-    one, other = both("MLPRegressor", X, y, **{**COMMON, "solver": "lbfgs", "max_iter": 60})
-    errors = [float(np.mean((fitted.predict(X) - y) ** 2)) for fitted in (one, other)]
-    assert errors[1] <= errors[0]
+    gains = []
+    with threadpool_limits(1):
+        for seed in range(4):
+            start = {**COMMON, "solver": "lbfgs", "activation": "tanh", "alpha": alpha}
+            start |= {"random_state": seed, "max_iter": 2000, "hidden_layer_sizes": 3}
+            one, other = both("MLPRegressor", X, y, **start)
+            losses = [half_squares(fitted, X, y) for fitted in (one, other)]
+            assert losses[1] <= losses[0] * (1 + 1e-12)
+            assert other.loss_ == pytest.approx(losses[1], rel=1e-9)
+            gains.append(losses[1] < losses[0])
+            if theirs_has("sample_weight", "fit"):
+                alike = both("MLPRegressor", X, y, **{**start, "max_iter": one.n_iter_})
+                assert difference(*alike) == 0.0
+                assert len(alike[1].loss_curve_) == one.n_iter_
+    assert any(gains)
+
+
+@pytest.mark.parametrize(("name", "rows", "activation"), LBFGS_TASKS)
+def test_lbfgs_on_float32_begins_where_scikit_learn_ends(
+    name: str, rows: Any, activation: str
+) -> None:
+    """Its way is that of its rounding; what comes after is float64, and rounded at the end."""
+    if not theirs_has("sample_weight", "fit"):
+        return
+    X, y = rows()
+    X = X.astype(np.float32)
+    with threadpool_limits(1):
+        for seed in range(3):
+            start = {**COMMON, "random_state": seed, "max_iter": 120, "solver": "lbfgs"}
+            one, other = both(name, X, y, **start, activation=activation)
+            assert other.loss_ <= one.loss_ * (1 + 1e-6)
+            start["max_iter"] = one.n_iter_
+            one, other = both(name, X, y, **start, activation=activation)
+            assert len(other.loss_curve_) == other.n_iter_ == one.n_iter_
+            for expected, found in zip(one.coefs_, other.coefs_, strict=True):
+                np.testing.assert_array_equal(expected.astype(np.float32), found)
+
+
+def test_lbfgs_where_float32_overflows() -> None:
+    """What scikit-learn cannot evaluate leads nowhere; float64 begins at the first weights."""
+    X, y = data.numbers()
+    large, y = (1e20 * X).astype(np.float32), (1e20 * y).astype(np.float32)
+    model = ours.MLPRegressor(hidden_layer_sizes=3, solver="lbfgs", random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(large, y)
+    assert np.isfinite(model.loss_curve_).all()
+    assert model.loss_ < 0.9 * model.loss_curve_[0]
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csc_array])
+def test_lbfgs_on_sparse_rows(kind: Any) -> None:
+    """A sparse matrix multiplies in another order than a dense one."""
+    if not theirs_has("sample_weight", "fit"):
+        return
+    X, y = data.classes(3)
+    X = kind(np.where(np.abs(X) > 0.7, X, 0.0))
+    with threadpool_limits(1):
+        one, other = both("MLPClassifier", X, y, **COMMON, solver="lbfgs")
+        assert other.loss_ <= one.loss_
+        alike = both("MLPClassifier", X, y, **{**COMMON, "max_iter": one.n_iter_}, solver="lbfgs")
+    assert difference(*alike) == 0.0
 
 
 def test_what_is_predicted() -> None:

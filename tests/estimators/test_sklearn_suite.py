@@ -29,7 +29,7 @@ def outcome(*arguments: str) -> str:
     found = subprocess.run(
         program, capture_output=True, text=True, check=False, cwd=ROOT, env=environment
     )
-    return found.stdout + found.stderr
+    return found.stderr + found.stdout  # the last line is the count
 
 
 def test_their_tests_pass() -> None:

@@ -94,6 +94,7 @@ def test_every_kind_of_frame(kind: str) -> None:
 
 
 def test_a_lazy_frame_without_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("narwhals", reason="older versions of scikit-learn do not bring it")
     duckdb, frame = importlib.import_module("duckdb"), homes()[["town", "area"]]
     y = np.arange(ROWS) % 2
     for module in ("pyarrow", "narwhals._arrow.dataframe"):

@@ -29,6 +29,7 @@ from chainrule.estimators.method import (
     choose_penalties,
     follows_solver_rate,
 )
+from chainrule.estimators.plain_objective import rows_as_given
 from chainrule.estimators.progress import OptimizerState, Progress
 from chainrule.estimators.rows import Changes, Source
 from chainrule.estimators.whole import WholeFit
@@ -104,7 +105,7 @@ class Fit:
     """
 
     def __init__(self, estimator: Any, incremental: bool) -> None:
-        parameters.check(estimator, estimator.get_params(deep=False))
+        parameters.check(estimator)
         if incremental and estimator.early_stopping:
             raise UsageError(
                 "partial_fit does not support early_stopping=True",
@@ -128,17 +129,17 @@ class Fit:
         X, y = checked_pair(estimator, X, y, numeric, reset=self.first)
         with as_data_errors():
             loss, Y = estimator._read_targets(y, self.first, self.incremental)  # noqa: SLF001
-        if self.first or not hasattr(estimator, "_random_state"):
-            estimator._random_state = check_random_state(estimator.random_state)  # noqa: SLF001
+        kept = None if self.first else getattr(estimator, "_random_state", None)
+        self.random_state = check_random_state(estimator.random_state) if kept is None else kept
         self.previous = None if self.first else getattr(estimator, "_optimizer", None)
         self.plan, self.factors = self._planned(loss, X.shape[1], Y.shape[1])
         for member in self.augment:
             member.require((X.shape[1],), self.plan.loss)
-        self.state = self._state(X.dtype if self.optimizer.stepwise else np.dtype(np.float64))
+        self.state = self._state(X.dtype)
         self.progress = Progress() if self.first else Progress.of(estimator)
         if self.saved is not None:
             self.state, self.progress = self.saved.state(self.state)
-            estimator._random_state = self.saved.generator(estimator.random_state)  # noqa: SLF001
+            self.random_state = self.saved.generator(estimator.random_state)
         self.intake = self._intake(X, y, Y, sample_weight, validation)
         weights = self.state.buffers.weights
         engine = engine_of(estimator, self.plan, weights.dtype.name)
@@ -161,9 +162,10 @@ class Fit:
         estimator._planned = arguments  # noqa: SLF001 - the estimator's own
         return plan, description.factors
 
-    def _state(self, dtype: np.dtype[Any]) -> OptimizerState:
+    def _state(self, given: np.dtype[Any]) -> OptimizerState:
         """Return where training starts: afresh, or from what the estimator holds."""
         estimator, plan, before = self.estimator, self.plan, self.previous
+        dtype = given if self.optimizer.stepwise else np.dtype(np.float64)
         size, running = plan.parameters.size, plan.initial_running()
         slots = {
             name: np.full(size, self.optimizer.initial_slot(name), dtype)
@@ -171,12 +173,12 @@ class Fit:
         }
         if self.first:
             drawn = network.needs_seed(plan, self.factors)
-            random_state = estimator._random_state  # noqa: SLF001 - the estimator's own
+            random_state = self.random_state
             if self.augment and not drawn:  # a copy: the same weights and orders as without it
                 seed = int(copy.deepcopy(random_state).randint(2**31 - 1))
             else:
                 seed = int(random_state.randint(2**31 - 1)) if drawn else 0
-            weights = network.first_weights(plan, self.factors, random_state, seed)
+            weights = network.first_weights(plan, self.factors, random_state, seed).astype(given)
             return OptimizerState(
                 self.optimizer, Buffers(weights.astype(dtype), slots, running.astype(dtype)), seed
             )
@@ -216,8 +218,12 @@ class Fit:
         if weights is not None and not weights.all():
             kept = weights > 0
             X, y, Y, weights = X[kept], y[kept], Y[kept], weights[kept]
-        typed = None if weights is None else weights.astype(X.dtype)
-        rows = Source(X, Y.astype(X.dtype), typed)
+        kind = X.dtype if self.optimizer.stepwise else np.dtype(np.float64)
+        typed = None if weights is None else weights.astype(kind)
+        if not self.optimizer.stepwise:
+            target = np.dtype(bool) if estimator.has_classes else y.dtype
+            self.given = rows_as_given(X, Y, typed, target, sample_weight)
+        rows = Source(X, Y.astype(kind), typed)
         if validation is not None:
             return self._given(rows, validation)
         if not (estimator.early_stopping and self.optimizer.stepwise):
@@ -231,8 +237,7 @@ class Fit:
         if split is None or len(split[0]) + len(split[1]) != len(Y):
             share = float(estimator.validation_fraction)
             strata = estimator._strata(Y, share)  # noqa: SLF001 - the estimator's own
-            random_state = estimator._random_state  # noqa: SLF001 - the estimator's own
-            split = split_rows(random_state, len(Y), share, strata)
+            split = split_rows(self.random_state, len(Y), share, strata)
         self.state.split = split
         return split
 
@@ -309,14 +314,13 @@ class Fit:
     def _stepwise(self, engine: ReferenceEngine) -> str:
         estimator, state = self.estimator, self.state
         settings = self._settings(len(self.intake.train))
-        random_state = estimator._random_state  # noqa: SLF001 - the estimator's own
         loop = Loop(
             engine,
             self.intake.train,
             state,
             self.progress,
             settings,
-            random_state,
+            self.random_state,
             self._judge(engine),
             estimator.on_event,
             Changes(self.augment, state.seed) if self.augment else None,
@@ -349,10 +353,8 @@ class Fit:
 
     def _whole(self, engine: ReferenceEngine, dtype: np.dtype[Any]) -> str:
         train = self.intake.train
-        weights = None if train.weights is None else train.weights.astype(np.float64)
-        rows = Source(train.X.astype(np.float64), train.Y.astype(np.float64), weights)
-        judge = self._judge(engine)
-        fit = WholeFit(self.estimator, engine, rows, self.state, self.progress, judge)
+        told = (self.state, self.progress, self._judge(engine), self.given)
+        fit = WholeFit(self.estimator, engine, train, *told)
         reason = fit.run()
         self.iterations = fit.iterations
         found = self.state.buffers
@@ -370,6 +372,7 @@ class Fit:
             )
         if not (self.incremental or estimator.warm_start):
             state.order = state.split = None
+        estimator._random_state = self.random_state  # noqa: SLF001 - the estimator's own
         publish(estimator, self.plan, state)
         self.progress.publish(estimator, bool(estimator.early_stopping) and self.optimizer.stepwise)
         estimator.loss_ = self.progress.losses[-1] if self.progress.losses else np.inf

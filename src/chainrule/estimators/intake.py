@@ -106,6 +106,11 @@ def checked_pair(
 def _checked_pair(
     estimator: Any, X: Any, y: Any, numeric: bool, reset: bool
 ) -> tuple[Any, np.ndarray]:
+    if _is_plain(estimator, X, reset) and _is_plain_target(y, len(X)):
+        if estimator.dtype in ("auto", X.dtype.name):
+            if reset:
+                estimator.n_features_in_, estimator.encoder_ = X.shape[1], None
+            return _by_rows(X), y
     X = tables.frame_of(_without_dates(X))
     if reset:
         estimator.encoder_ = None if tables.plain_numbers(X) else tables.fit_encoder(X)
@@ -125,7 +130,7 @@ def _checked_pair(
 
 def checked_inputs(estimator: Any, X: Any) -> Any:
     """Return X for prediction, dense or CSR."""
-    if _is_plain(estimator, X):
+    if _is_plain(estimator, X, reset=False):
         return _by_rows(X)
     with as_data_errors():
         return _checked_inputs(estimator, X)
@@ -154,18 +159,28 @@ def _without_dates(X: Any) -> Any:
     return X
 
 
-def _is_plain(estimator: Any, X: Any) -> bool:
+def _is_plain(estimator: Any, X: Any, reset: bool) -> bool:
     """Say whether X is an array that `validate_data` would return as it is.
 
-    For one row that function takes several times as long as the prediction itself.
+    For one row that function takes several times as long as the prediction itself. Where `reset`,
+    the array says how many features there are.
     """
-    if type(X) is not np.ndarray or X.ndim != 2 or X.dtype.char not in "fd":
+    if type(X) is not np.ndarray or X.ndim != 2 or not X.size:
         return False
-    if len(X) == 0 or X.shape[1] != getattr(estimator, "n_features_in_", None):
+    if X.dtype.char not in "fd" or not X.dtype.isnative:
+        return False
+    if not reset and X.shape[1] != getattr(estimator, "n_features_in_", None):
         return False
     if hasattr(estimator, "feature_names_in_") or getattr(estimator, "encoder_", None):
         return False
     return bool(np.isfinite(X).all())
+
+
+def _is_plain_target(y: Any, rows: int) -> bool:
+    """Say whether y is a column of numbers that `validate_data` would return as it is."""
+    if type(y) is not np.ndarray or y.shape != (rows,):
+        return False
+    return y.dtype.kind in "iub" or (y.dtype.char in "fd" and bool(np.isfinite(y).all()))
 
 
 def _by_rows(X: Any) -> Any:

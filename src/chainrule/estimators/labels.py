@@ -25,15 +25,41 @@ def reading(y: Any) -> LabelBinarizer:
     ValueError
         Numbers that are no labels.
     """
-    if type_of_target(y) == "multiclass-multioutput":
-        raise TargetError(
-            "Multioutput target data is not supported with label binarization",
-            where="y",
-            expected="one column of classes, or columns of 0 and 1 for independent labels",
-            got=f"{np.shape(y)[1]} columns of classes",
-            do="fit one for each column: sklearn.multioutput.MultiOutputClassifier(estimator)",
-        )
-    return LabelBinarizer().fit(y)
+    found = _plain_reading(y)
+    if found is not None:
+        return found
+    try:
+        return LabelBinarizer().fit(y)
+    except ValueError:
+        if type_of_target(y) != "multiclass-multioutput":
+            raise
+    raise TargetError(
+        "Multioutput target data is not supported with label binarization",
+        where="y",
+        expected="one column of classes, or columns of 0 and 1 for independent labels",
+        got=f"{np.shape(y)[1]} columns of classes",
+        do="fit one for each column: sklearn.multioutput.MultiOutputClassifier(estimator)",
+    )
+
+
+def _plain_reading(y: Any) -> LabelBinarizer | None:
+    """Return what `LabelBinarizer().fit(y)` returns, if y is a column of whole numbers.
+
+    scikit-learn finds the same out in several passes with checks of their own, which take longer
+    than some epochs. Where there are more classes than half the rows, some of its versions warn.
+    """
+    if type(y) is not np.ndarray or y.ndim != 1:
+        return None
+    if y.dtype.kind not in "iub" or not y.dtype.isnative:
+        return None
+    classes = np.unique(y)
+    if not 0 < len(classes) <= len(y) // 2:
+        return None
+    binarizer = LabelBinarizer()
+    binarizer.y_type_ = "multiclass" if len(classes) > 2 else "binary"
+    binarizer.sparse_input_ = False
+    binarizer.classes_ = classes
+    return binarizer
 
 
 def first_classes(classes: Any, y: Any, known: np.ndarray | None) -> LabelBinarizer | None:

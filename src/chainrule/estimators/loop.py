@@ -200,35 +200,38 @@ class Loop:
 
     def _order(self) -> np.ndarray:
         """Return the order of an epoch: the last one, shuffled once more, as in scikit-learn."""
-        count, state = len(self.rows), self.state
-        if state.order is None or len(state.order) != count:
-            state.order = np.arange(count)
+        count, order = len(self.rows), self.state.order
+        # Always a new array: a call that fails leaves the estimator its own.
+        order = np.arange(count) if order is None or len(order) != count else order.copy()
         if self.settings.shuffle:
-            places = np.arange(count)
-            self.random_state.shuffle(places)
-            state.order = state.order[places]
-        return state.order
+            self.random_state.shuffle(order)
+        self.state.order = order
+        return order
 
-    def _note(self, result: EpochResult, started: float, planned: int) -> Event:
+    def _note(self, result: EpochResult, started: float, planned: int) -> Event | None:
+        """Take the numbers of an epoch; return its event if somebody listens."""
         state, settings, progress = self.state, self.settings, self.progress
         state.epochs += 1
         counts = self.counts[: result.steps]
-        loss = float(result.objectives @ counts) / float(counts.sum()) + self._constant(counts)
+        seen = min(result.steps * settings.batch, len(self.rows))
+        loss = float(result.objectives @ counts) / seen + self._constant(counts)
         progress.seen += len(self.rows)
         if settings.rate == "invscaling":
             state.scale = (progress.seen + 1.0) ** -settings.power
         progress.note_loss(loss, settings.gain, not settings.by_score)
-        self._say(f"Iteration {self.epochs}, loss = {loss:.8f}")
-        row = {"epoch": self.epochs, "step": state.buffers.step, "train_loss": loss}
-        better = False
+        self._say("Iteration {}, loss = {:.8f}", self.epochs, loss)
+        better, scores = False, {}
         if self.judge is not None:
             held, score = self.judge(state.buffers)
             better = progress.note_score(held, score, settings.tol, settings.by_score)
-            row |= {"validation_loss": held, "validation_score": score}
-            self._say(f"Validation score: {score:f}")
-        if better or (self.judge is not None and self.best is None):
-            self.best, self.best_epoch = _kept(state.buffers), self.epochs
+            scores = {"validation_loss": held, "validation_score": score}
+            self._say("Validation score: {:f}", score)
+            if better or self.best is None:
+                self.best, self.best_epoch = _kept(state.buffers), self.epochs
+        if self.listener is None:
+            return None
         now = time.perf_counter()
+        row = {"epoch": self.epochs, "step": state.buffers.step, "train_loss": loss, **scores}
         row |= {"learning_rate": result.rate, "gradient_norm": result.gradient_norm}
         row |= {"seconds": now - started}
         return EpochEnded(row, better, planned, now - self.began)
@@ -293,14 +296,14 @@ class Loop:
             self._tell(StepsDone(self.epochs + 1, done, steps))
         return not self._out_of_time()
 
-    def _tell(self, event: Event) -> None:
-        self.told = time.perf_counter()
-        if self.listener is not None:
+    def _tell(self, event: Event | None) -> None:
+        if self.listener is not None and event is not None:
+            self.told = time.perf_counter()
             self.listener(event)
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str, *numbers: float) -> None:
         if self.settings.verbose:
-            sys.stdout.write(text + "\n")
+            sys.stdout.write(text.format(*numbers) + "\n")
 
 
 def _horizon(done: int, steps: int, settings: Settings) -> int:

@@ -20,7 +20,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from chainrule.errors import InvalidParameterError, UsageError
+from chainrule.checks import shown
+from chainrule.errors import InvalidParameterError, UnknownNameError, UsageError
 from chainrule.frozen import frozen
 from chainrule.maths.activations_rows import Softmax
 from chainrule.maths.activations_smooth import Identity, Sigmoid
@@ -31,7 +32,7 @@ from chainrule.maths.losses_classification import BinaryCrossEntropy, SoftmaxCro
 from chainrule.maths.losses_likelihood import GaussianNLL, Poisson
 from chainrule.maths.losses_regression import SquaredError
 from chainrule.maths.targets import real_targets
-from chainrule.registry import Record
+from chainrule.registry import Record, suggest
 
 __all__ = [
     "FunctionLoss",
@@ -178,6 +179,16 @@ def classifier_loss(spec: Any, multiclass: bool) -> Loss:
 
 def _for_task(spec: Any, task: str, of_function: type[FunctionLoss] = FunctionLoss) -> Loss:
     own = callable(spec) and not isinstance(spec, (str, Record))
+    if isinstance(spec, str) and spec not in LOSSES:
+        names = [cls.name for cls in LOSSES if cls.task == task]
+        names += ["log_loss"] if task == "classification" else []
+        raise UnknownNameError(
+            f"there is no loss for {task} called {shown(spec)}",
+            where="loss",
+            expected="one of " + ", ".join(names),
+            got=shown(spec),
+            do=suggest(spec, names),
+        )
     loss: Loss = of_function(cast(Any, spec)) if own else LOSSES.make(spec)
     if loss.task != task:
         raise InvalidParameterError(

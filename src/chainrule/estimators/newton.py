@@ -5,7 +5,8 @@ Decisions
 a) SciPy's defaults, with scikit-learn's three settings: `max_iter`, `max_fun`, `tol` as the limit
    of the gradient. The run is in float64 whatever the type of X, because the line search ends
    early in float32; the weights are rounded to the type of X at the end. A network that
-   scikit-learn has goes its way to the bit (`plain_objective`).
+   scikit-learn has goes its way to the bit (`plain_objective`): where that way is not the
+   objective's own, the first run follows a lead, and the objective goes on from its end.
 b) Dropout keeps the masks of one epoch, so that the objective is one fixed function.
 c) Where SciPy stops though the gradient is not small (little was gained, or the line search met a
    kink), it starts again there with an empty memory, which may grow larger than the first, as often
@@ -28,6 +29,7 @@ from chainrule.training.blas import one_blas_thread
 __all__ = ["EngineObjective", "Minimum", "Objective", "minimise"]
 
 
+_CONVERGED = 0
 _LIMIT_REACHED = 1
 """SciPy's status when the iterations or evaluations are used up."""
 
@@ -43,19 +45,28 @@ class Minimum:
         The objective there.
     iterations : int
     converged : bool
+    used_up : bool
+        There were no iterations or evaluations left.
     message : str
         Why it stopped.
+    led : int
+        How many of the iterations followed a lead.
     """
 
     buffers: Buffers
     value: float
     iterations: int
     converged: bool
+    used_up: bool
     message: str
+    led: int
 
 
 class Objective(Protocol):
     """What is minimised, as SciPy sees it."""
+
+    value: float
+    """Of the objective at the last point: what is told, also of a lead."""
 
     def __call__(self, point: np.ndarray) -> tuple[float, np.ndarray]:
         """Return value and gradient at a point."""
@@ -97,12 +108,14 @@ class EngineObjective:
         self.engine, self.rows, self.constant = engine, rows, constant
         self.clock = Clock(seed, 0, 0, 1)
         self.running = self.moved = running
+        self.value = np.inf
 
     def __call__(self, point: np.ndarray) -> tuple[float, np.ndarray]:
         """Return value and gradient at a point."""
         found = self.engine.gradient(Buffers(point, {}, self.running, 0), self.rows, self.clock)
         self.moved = found.running
-        return float(found.objective) + self.constant, found.gradient
+        self.value = float(found.objective) + self.constant
+        return self.value, found.gradient
 
     def enter(self, flat: np.ndarray) -> np.ndarray:
         """Return the vector as it is."""
@@ -127,46 +140,80 @@ class _Search:
         self.running = start.running
         self.value = np.inf
         self.step = start.step
-        self.iterations = self.evaluations = 0
-        self.ended = self.converged = False
+        self.iterations = self.evaluations = self.led = 0
+        self.raised: StopIteration | None = None
+        self.ended = self.converged = self.used_up = False
         self.message = ""
+
+    def follow(self, lead: Objective, options: Mapping[str, float | int]) -> None:
+        """Go where another objective leads, unless ours is not finite there."""
+        start = lead.enter(self.objective.leave(self.point))
+        found = self._scipy(lead, start, options)
+        self.led = self.iterations
+        point = np.array(found.x, dtype=np.float64)
+        value, slopes = self.objective(point)
+        if np.isfinite(value) and np.isfinite(slopes).all():
+            self.point, self.value = point, value
+        self._judge(found, slopes, options)
 
     def run(self, options: Mapping[str, float | int]) -> float:
         """Run until SciPy stops; return by how much the objective fell."""
+        found = self._scipy(self.objective, self.point, options)
+        value, slopes = float(found.fun), found.jac
+        if found.status not in (_CONVERGED, _LIMIT_REACHED):
+            value, slopes = self.objective(found.x)  # SciPy tells of the last trial, not of x
+        gain = self.value - value
+        if not gain <= 0:  # also where a number is not finite
+            self.point, self.value = np.array(found.x), value
+        self._judge(found, slopes, options)
+        return gain
+
+    def _scipy(
+        self, followed: Objective, start: np.ndarray, options: Mapping[str, float | int]
+    ) -> Any:
         from scipy.optimize import minimize
+
+        def accept(intermediate_result: Any) -> None:
+            self._accept(intermediate_result.x, followed.value)
 
         limits = {
             "maxiter": options["maxiter"] - self.iterations,
             "maxfun": options["maxfun"] - self.evaluations,
         }
         found: Any = minimize(
-            self.objective,
-            self.point,
+            followed,
+            start,
             jac=True,
             method="L-BFGS-B",
-            callback=self._callback,
+            callback=accept,
             options={**options, **limits},
         )
-        gain = self.value - float(found.fun)
-        if not gain <= 0:  # also where a number is not finite
-            self.point, self.value = np.array(found.x), float(found.fun)
+        if self.raised is not None:
+            raise self.raised
         self.iterations += int(found.nit)
         self.evaluations += int(found.nfev)
-        used_up = found.status == _LIMIT_REACHED
-        self.converged = not used_up and (self.converged or found.status == 0)
-        self.message = str(found.message)
-        steep = float(np.max(np.abs(found.jac), initial=0.0)) > options["gtol"]
-        left = min(options["maxiter"] - self.iterations, options["maxfun"] - self.evaluations)
-        self.ended = self.ended or used_up or not steep or left < 1
-        return gain
+        return found
 
-    def _callback(self, intermediate_result: Any) -> None:
+    def _judge(self, found: Any, slopes: np.ndarray, options: Mapping[str, float | int]) -> None:
+        """Say whether the search is at its end, and whether it got where it should."""
+        self.used_up = found.status == _LIMIT_REACHED
+        self.converged = not self.used_up and (self.converged or found.status == _CONVERGED)
+        self.message = str(found.message)
+        steep = not float(np.max(np.abs(slopes), initial=0.0)) <= options["gtol"]
+        left = min(options["maxiter"] - self.iterations, options["maxfun"] - self.evaluations)
+        self.ended = self.ended or self.used_up or not steep or left < 1
+
+    def _accept(self, point: np.ndarray, value: float) -> None:
         self.step += 1
         if isinstance(self.objective, EngineObjective):
             self.running = self.objective.running = self.objective.moved
-        weights = np.array(self.objective.leave(intermediate_result.x))
-        buffers = Buffers(weights, {}, self.running, self.step)
-        if not self.accepted(buffers, float(intermediate_result.fun)):
+        weights = np.array(self.objective.leave(point))
+        try:
+            goes_on = self.accepted(Buffers(weights, {}, self.running, self.step), value)
+        except StopIteration as error:  # SciPy takes it for its own
+            self.raised = error
+            raise
+        if not goes_on:
             self.ended = True
             raise StopIteration
 
@@ -174,7 +221,8 @@ class _Search:
         """Return where the search stands."""
         weights = np.array(self.objective.leave(self.point))
         buffers = Buffers(weights, {}, self.running, self.step)
-        return Minimum(buffers, self.value, self.iterations, self.converged, self.message)
+        told = (self.converged, self.used_up, self.message, self.led)
+        return Minimum(buffers, self.value, self.iterations, *told)
 
 
 def minimise(
@@ -183,6 +231,7 @@ def minimise(
     options: Mapping[str, float | int],
     later: Mapping[str, float | int],
     accepted: Callable[[Buffers, float], bool],
+    lead: Objective | None = None,
 ) -> Minimum:
     """Minimise an objective.
 
@@ -196,10 +245,15 @@ def minimise(
         SciPy's, for starts from where the run before stopped; limits count from the beginning.
     accepted : callable
         Told of each accepted iteration and its objective; returning False ends the run.
+    lead : Objective, optional
+        What the first run follows instead, with points of the same order.
     """
     search = _Search(objective, start, accepted)
     with one_blas_thread():
-        gain = search.run(options)
+        if lead is not None:
+            search.follow(lead, options)
+            options = later
+        gain = np.inf if search.ended else search.run(options)
         while not search.ended and gain > options["ftol"] * max(1.0, abs(search.value)):
             gain = search.run(later)
     return search.found()

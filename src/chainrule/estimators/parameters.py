@@ -29,7 +29,7 @@ from chainrule.checks import (
     Text,
     check_parameters,
 )
-from chainrule.errors import InvalidParameterError
+from chainrule.errors import InvalidParameterError, UnknownNameError
 from chainrule.frozen import frozen
 from chainrule.maths.activation import ACTIVATIONS
 from chainrule.maths.augmentation import AUGMENTATIONS
@@ -185,10 +185,38 @@ _REGISTRIES: dict[str, Registry[Any]] = {
 }
 
 
-def check(estimator: object, parameters: Mapping[str, Any]) -> None:
+def check(estimator: object) -> None:
     """Raise `InvalidParameterError` for the first parameter that breaks its rule."""
     place = type(estimator).__name__
-    check_parameters(RULES, parameters, lambda name: f"{place}.{name}")
+    told = {name: getattr(estimator, name) for name in RULES if hasattr(estimator, name)}
+    try:
+        check_parameters(RULES, told, lambda name: f"{place}.{name}")
+    except InvalidParameterError as error:
+        name = error.where.rpartition(".")[2]
+        parts = {**error.parts(), "do": _advice(name, told[name])}
+        raise InvalidParameterError(error.what, **parts) from None
+
+
+def _advice(name: str, value: object) -> str:
+    """Return what was meant by a misspelt word, or by a class in the place of a record."""
+    registry = _REGISTRIES.get(name)
+    if registry is None:
+        return suggest(value, _words(RULES[name])) if isinstance(value, str) else ""
+    for item in value if isinstance(value, (list, tuple)) else [value]:
+        if isinstance(item, (str, type)):
+            try:
+                registry.make(item)
+            except (InvalidParameterError, UnknownNameError) as error:
+                return error.do
+    return ""
+
+
+def _words(rule: Rule) -> tuple[str, ...]:
+    """Return the words that a rule names."""
+    if isinstance(rule, OneOf):
+        return rule.names
+    inner = rule.rules if isinstance(rule, AnyOf) else ()
+    return tuple(word for one in inner for word in _words(one))
 
 
 def store(estimator: object, arguments: Mapping[str, Any]) -> None:

@@ -7,11 +7,15 @@ a) L-BFGS on a network with kinks is chaotic: a difference in the last bit of on
    reaches a loss no higher" can therefore be kept in one way only: by walking scikit-learn's path
    to the bit, and by going on from its end.
 b) So NumPy computes this one, with the operations, the order of sums and the order of parameters
-   (all matrices, then all biases) that scikit-learn 1.9 has. The laws prove the engines' gradients;
-   that this one is theirs is a test.
-c) It serves the networks that scikit-learn has. Everything else, `optimizer=cr.LBFGS()` included,
+   (all matrices, then all biases) that scikit-learn 1.9 has; a sparse X stays sparse, as there. The
+   laws prove the engines' gradients; that this one is theirs is a test.
+c) Where scikit-learn's way is not one down the objective, it only leads to where the search in
+   float64 begins. There are two such cases. It evaluates float32 data at weights rounded to float32
+   and mixes the types as NumPy does. And with several outputs of a squared error it takes the mean
+   over them for the value, but the gradient of their sum.
+d) It serves the networks that scikit-learn has. Everything else, `optimizer=cr.LBFGS()` included,
    runs on the engine.
-d) Probabilities are clipped in the reported loss, as there: it is flat where a row is wrong with a
+e) Probabilities are clipped in the reported loss, as there: it is flat where a row is wrong with a
    probability beyond the number type.
 """
 
@@ -31,7 +35,7 @@ from chainrule.maths.losses_likelihood import Poisson
 from chainrule.maths.losses_regression import SquaredError
 from chainrule.plan.plan import Plan
 
-__all__ = ["PlainObjective", "plain_activation"]
+__all__ = ["PlainObjective", "plain_activation", "plain_objectives", "rows_as_given"]
 
 _ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
 _LOSSES: tuple[Loss, ...] = (
@@ -42,19 +46,51 @@ _LOSSES: tuple[Loss, ...] = (
 )
 
 
-def plain_activation(estimator: Any, plan: Plan, rows: Rows) -> str | None:
+def rows_as_given(
+    X: Any, Y: np.ndarray, weights: np.ndarray | None, target: np.dtype[Any], weight: object
+) -> Rows:
+    """Return rows in the number types that scikit-learn would compute with.
+
+    Parameters
+    ----------
+    X : (N, d) array or sparse matrix
+    Y : (N, K) array
+    weights : (N,) array, optional
+    target : dtype
+        What the targets are there: truth values for classes, else what was given.
+    weight : object
+        The weights as they were given.
+    """
+    if weights is not None and getattr(weight, "dtype", None) == np.float32:
+        weights = weights.astype(np.float32)
+    return Rows(X, Y.astype(target), weights)
+
+
+def plain_activation(estimator: Any, plan: Plan) -> str | None:
     """Return the activation if scikit-learn's "lbfgs" trains this very network, else None."""
     built = estimator.network is None and estimator.normalization is None
     plain = built and estimator.optimizer is None and estimator.solver == "lbfgs"
     noiseless = np.all(np.asarray(estimator.dropout) == 0) and not estimator.residual
     if not (plain and noiseless and estimator.penalties is None and plan.loss in _LOSSES):
         return None
-    if isinstance(plan.loss, (SquaredError, Poisson)) and plan.targets > 1:
-        return None  # scikit-learn's gradient is not that of its loss there
-    if rows.X.dtype != np.float64 or isinstance(estimator.activation, (list, tuple)):
+    if isinstance(estimator.activation, (list, tuple)):
         return None
     chosen = ACTIVATIONS.make(estimator.activation)
     return next((name for name in _ACTIVATIONS if ACTIVATIONS.make(name) == chosen), None)
+
+
+def plain_objectives(
+    plan: Plan, given: Rows, activation: str, alpha: float
+) -> tuple[PlainObjective, PlainObjective | None]:
+    """Return the objective in float64, and scikit-learn's where that is another one."""
+    weights = None if given.weights is None else given.weights.astype(np.float64)
+    X: Any = given.X.astype(np.float64, copy=False)
+    exact = PlainObjective(plan, Rows(X, given.Y.astype(np.float64), weights), activation, alpha)
+    averaged = isinstance(plan.loss, SquaredError) and plan.targets > 1
+    rounded = given.weights is not None and given.weights.dtype != np.float64
+    if not averaged and not rounded and given.X.dtype == np.float64:
+        return exact, None
+    return exact, PlainObjective(plan, given, activation, alpha, averaged)
 
 
 class PlainObjective:
@@ -64,14 +100,19 @@ class PlainObjective:
     ----------
     plan : Plan
     rows : Rows
-        In float64.
+        X may be sparse. In float64, or as they were given.
     activation : str
         One of scikit-learn's names.
     alpha : float
+    averaged : bool
+        Return the mean over the outputs, with the gradient of their sum.
     """
 
-    def __init__(self, plan: Plan, rows: Rows, activation: str, alpha: float) -> None:
+    def __init__(
+        self, plan: Plan, rows: Rows, activation: str, alpha: float, averaged: bool = False
+    ) -> None:
         self.rows, self.alpha, self.loss = rows, alpha, plan.loss
+        self.averaged, self.value = averaged, np.inf
         self.activate, self.slope = _FORWARD[activation], _BACKWARD[activation]
         matrices, biases = affine_slots(plan)
         self.shapes = [slot.shape for slot in matrices]
@@ -79,11 +120,11 @@ class PlainObjective:
         self.places = np.concatenate([np.arange(slot.start, slot.stop) for slot in slots])
         ends = np.cumsum([slot.stop - slot.start for slot in slots])
         self.parts = [slice(end - (s.stop - s.start), end) for s, end in zip(slots, ends)]  # noqa: B905 - one end for each slot
-        self.mass = float(len(rows)) if rows.weights is None else rows.weights.sum()
+        self.mass = float(rows.X.shape[0]) if rows.weights is None else rows.weights.sum()
 
     def enter(self, flat: np.ndarray) -> np.ndarray:
-        """Return the point of a plan's flat vector."""
-        return flat[self.places]
+        """Return the point of a plan's flat vector, in the type of X."""
+        return flat[self.places].astype(self.rows.X.dtype)
 
     def leave(self, point: np.ndarray) -> np.ndarray:
         """Return the plan's flat vector of a point."""
@@ -106,8 +147,11 @@ class PlainObjective:
         squares = 0.0
         for W in Ws:
             squares += np.dot(W.ravel(), W.ravel())
-        value = self._data_term(P) + (0.5 * self.alpha) * squares / self.mass
-        return float(value), self._gradient(Ws, Hs, P)
+        penalty = (0.5 * self.alpha) * squares / self.mass
+        terms = self._data_terms(P)
+        self.value = float(terms.sum() + penalty)
+        value = float(terms.mean() + penalty) if self.averaged else self.value
+        return value, self._gradient(Ws, Hs, P)
 
     def _gradient(self, Ws: list[np.ndarray], Hs: list[np.ndarray], P: np.ndarray) -> np.ndarray:
         gradient = np.empty(len(self.places))
@@ -115,11 +159,10 @@ class PlainObjective:
         if self.rows.weights is not None:
             dZ *= self.rows.weights.reshape(-1, 1)
         for layer in reversed(range(len(Ws))):
-            dW = np.matmul(
-                Hs[layer].T, dZ, out=gradient[self.parts[layer]].reshape(Ws[layer].shape)
-            )
+            dW = Hs[layer].T @ dZ
             dW += self.alpha * Ws[layer]
             dW /= self.mass
+            gradient[self.parts[layer]] = dW.ravel()
             gradient[self.parts[len(Ws) + layer]] = np.sum(dZ, axis=0) / self.mass
             if layer:
                 dZ = dZ @ Ws[layer].T
@@ -139,20 +182,21 @@ class PlainObjective:
         exponentials /= exponentials.sum(axis=1)[:, np.newaxis]
         return exponentials
 
-    def _data_term(self, P: np.ndarray) -> float:
+    def _data_terms(self, P: np.ndarray) -> np.ndarray:
+        """Return the term of each output."""
         from scipy.special import xlogy
 
         Y, weights = self.rows.Y, self.rows.weights
         if isinstance(self.loss, SquaredError):
-            return 0.5 * np.average((Y - P) ** 2, weights=weights, axis=0).mean()
+            return 0.5 * np.average((Y - P) ** 2, weights=weights, axis=0)
         if isinstance(self.loss, Poisson):
-            return np.average(xlogy(Y, Y / P) - Y + P, weights=weights, axis=0).sum()
+            return np.average(xlogy(Y, Y / P) - Y + P, weights=weights, axis=0)
         least = np.finfo(P.dtype).eps
         P = np.clip(P, least, 1 - least)
         terms = xlogy(Y, P)
         if isinstance(self.loss, BinaryCrossEntropy):
             terms = terms + xlogy(1 - Y, 1 - P)
-        return -np.average(terms, weights=weights, axis=0).sum()
+        return -np.average(terms, weights=weights, axis=0)
 
 
 def _identity(Z: np.ndarray) -> None:

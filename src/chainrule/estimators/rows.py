@@ -5,7 +5,7 @@ Decisions
 a) The engine reads dense rows. A sparse X that is small when dense (`WHOLE_BYTES`) is made dense
    once; a larger one is made dense a block of batches at a time, in every epoch anew, so memory
    stays bounded and the result is the same to the bit.
-b) L-BFGS needs all rows at every evaluation, so for it a sparse X must fit in `DENSE_BYTES`.
+b) L-BFGS needs all rows at every evaluation, so on an engine a sparse X must fit in `DENSE_BYTES`.
 c) Augmentation changes dense rows: a copy of all that stand dense in memory, or each block that was
    made dense. Rows are mixed among 1,024 neighbouring positions, or those of them in one block.
 """
@@ -28,7 +28,7 @@ __all__ = ["DENSE_BYTES", "WHOLE_BYTES", "Changes", "Source", "dense_blocks", "r
 WHOLE_BYTES = 256 * 2**20
 """A sparse matrix is made dense at once if that takes no more bytes."""
 DENSE_BYTES = 4 * 2**30
-"""The most bytes that a sparse matrix may take when L-BFGS needs it whole."""
+"""The most bytes that a sparse matrix may take when an engine's L-BFGS needs it whole."""
 _BLOCK_BYTES = 32 * 2**20
 
 
@@ -78,7 +78,8 @@ class Source:
                 where="X",
                 expected=f"at most {DENSE_BYTES:,} bytes",
                 got=f"{needed:,} bytes for shape {self.X.shape}",
-                do="choose solver='adam' or 'sgd', which make a block of rows dense at a time",
+                do="choose solver='lbfgs' for a network that scikit-learn has, or 'adam' or 'sgd',"
+                " which make a block of rows dense at a time",
             )
         return Rows(self.X.toarray(), self.Y, self.weights)
 

@@ -16,8 +16,8 @@ from chainrule.engine.reference import ReferenceEngine
 from chainrule.estimators.judge import Judge
 from chainrule.estimators.loop import NonFiniteError
 from chainrule.estimators.losses import constant_term
-from chainrule.estimators.newton import EngineObjective, Objective, minimise
-from chainrule.estimators.plain_objective import PlainObjective, plain_activation
+from chainrule.estimators.newton import EngineObjective, Minimum, Objective, minimise
+from chainrule.estimators.plain_objective import plain_activation, plain_objectives
 from chainrule.estimators.progress import OptimizerState, Progress
 from chainrule.estimators.rows import Source
 from chainrule.maths.optimizers_lbfgs import LBFGS
@@ -42,6 +42,8 @@ class WholeFit:
     progress : Progress
         Changed in place.
     judge : Judge, optional
+    given : Rows
+        The same rows in the types that were given; X may be sparse.
     """
 
     def __init__(
@@ -52,7 +54,9 @@ class WholeFit:
         state: OptimizerState,
         progress: Progress,
         judge: Judge | None,
+        given: Rows,
     ) -> None:
+        self.given = given
         self.estimator, self.engine, self.rows = estimator, engine, rows
         self.state, self.progress, self.judge = state, progress, judge
         self.constant = constant_term(engine.plan.loss, rows.Y, rows.weights)
@@ -68,11 +72,12 @@ class WholeFit:
         NonFiniteError
             Weights or objective are not finite.
         """
-        estimator, state, rows = self.estimator, self.state, self.rows.whole()
+        estimator, state = self.estimator, self.state
         self._tell(RunStarted(estimator.max_iter, 1, self.engine.plan.parameters.size))
-        limit = int(estimator.max_iter)
         with np.errstate(all="ignore"):
-            found = minimise(self._objective(rows), state.buffers, *self._options(), self._accepted)
+            objective, lead = self._objectives()
+            told = (*self._options(), self._accepted, lead)
+            found = minimise(objective, state.buffers, *told)
         if not (math.isfinite(found.value) and np.isfinite(found.buffers.weights).all()):
             raise NonFiniteError(
                 "Solver produced non-finite parameter weights. The input data may contain large"
@@ -82,26 +87,49 @@ class WholeFit:
             )
         state.buffers = found.buffers if self.best is None else self.best
         self.iterations = found.iterations
-        if not self.progress.losses or self.progress.losses[-1] != found.value:
-            self.progress.note_loss(found.value, 0.0, counts=False)
-        reason = "max_seconds" if self._out_of_time() else "converged"
-        if not found.converged and reason == "converged":
-            reason = "epochs" if found.iterations >= limit else "evaluations"
-            warnings.warn(
-                f"lbfgs did not converge in {found.iterations} iteration(s): {found.message}."
-                " Increase max_iter or max_fun, or scale the data.",
-                ConvergenceWarning,
-                stacklevel=6,
-            )
+        self._note_last(found)
+        reason = self._reason(found)
         self._tell(RunEnded(reason, self.best_iteration))
         return reason
 
-    def _objective(self, rows: Rows) -> Objective:
+    def _reason(self, found: Minimum) -> str:
+        """Return why it ended; warn where that was not at a minimum."""
+        if self._out_of_time():
+            return "max_seconds"
+        count = found.iterations
+        if found.used_up:
+            said = f"did not converge in {count} iteration(s)", "Increase max_iter or max_fun, or"
+        elif not found.converged:
+            said = f"found no lower point after {count} iteration(s)", "Lower points may exist:"
+        else:
+            return "converged"
+        warnings.warn(
+            f"lbfgs {said[0]}: {found.message.strip(' :.')}. {said[1]} scale the data.",
+            ConvergenceWarning,
+            stacklevel=7,
+        )
+        if not found.used_up:
+            return "converged"
+        return "epochs" if count >= self.estimator.max_iter else "evaluations"
+
+    def _objectives(self) -> tuple[Objective, Objective | None]:
+        """Return what is minimised, and what leads there."""
         estimator, plan, state = self.estimator, self.engine.plan, self.state
-        activation = plain_activation(estimator, plan, rows)
+        activation = plain_activation(estimator, plan)
         if activation is not None:
-            return PlainObjective(plan, rows, activation, float(estimator.alpha))
-        return EngineObjective(self.engine, rows, state.buffers.running, state.seed, self.constant)
+            return plain_objectives(plan, self.given, activation, estimator.alpha)
+        whole = self.rows.whole()
+        rows = Rows(whole.X.astype(np.float64, copy=False), whole.Y, whole.weights)
+        running, seed = state.buffers.running, state.seed
+        return EngineObjective(self.engine, rows, running, seed, self.constant), None
+
+    def _note_last(self, found: Minimum) -> None:
+        """Let the curve end with the objective of the weights that were found."""
+        losses = self.progress.losses
+        if self.iterations and found.iterations == found.led:
+            losses[-1] = found.value  # what led there told it up to its own rounding
+        elif not losses or losses[-1] != found.value:
+            self.progress.note_loss(found.value, 0.0, counts=False)
 
     def _options(self) -> tuple[dict[str, float | int], dict[str, float | int]]:
         """Return the options of the first run and of those that go on."""

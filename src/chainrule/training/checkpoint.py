@@ -90,7 +90,7 @@ class Checkpoint:
         require_same(document["run"], identity(course, engine.name), where)
         schedule = course.plan.schedule
         plateau = {} if schedule is None else schedule.initial_state()
-        _require_whole(fault_in_state(document, course.columns(), plateau), where)
+        _require_whole(fault_in_state(document, course.columns, plateau), where)
         before, after = document["total_steps"], course.total_steps
         require_same_course(course.plan, document["step"], before, after, where)
         if document["epoch"] > course.epochs:

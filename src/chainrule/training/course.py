@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import field
+from functools import cached_property
 
 from chainrule.checks import AnyOf, Boolean, Instance, Integer, NoneValue, check_parameters, shown
 from chainrule.engine.protocol import Buffers, Rows
@@ -94,7 +95,7 @@ class Course:
                 do=f"pass Stopping(patience={shown(self.stopping, 20)})",
             )
         check_parameters(_RULES, {name: getattr(self, name) for name in _RULES}, lambda name: name)
-        self.watched()
+        _ = self.watched  # refuses a column that will not exist
 
     @property
     def batch(self) -> int:
@@ -126,8 +127,9 @@ class Course:
             raise UsageError("this needs all rows at once, and they stand in blocks", where="X")
         return self.rows
 
+    @cached_property
     def columns(self) -> tuple[str, ...]:
-        """Return the names of the history's columns."""
+        """Names of the history's columns."""
         losses = ["train_loss"] + (["validation_loss"] if self.validation else [])
         names = [metric.name for metric in self.metrics]
         train = [f"train_{name}" for name in names] if self.train_metrics else []
@@ -135,9 +137,10 @@ class Course:
         rest = ["learning_rate", "gradient_norm", "seconds"]
         return ("epoch", "step", *losses, *train, *held, *rest)
 
+    @cached_property
     def watched(self) -> tuple[str, float]:
-        """Return the monitored column, and the sign that makes lower better."""
-        return monitored(self.stopping.monitor, self.columns(), self.metrics)
+        """The monitored column, and the sign that makes lower better."""
+        return monitored(self.stopping.monitor, self.columns, self.metrics)
 
 
 def choose_metrics(specs: Sequence[Metric | str] | None, loss: Loss) -> tuple[Metric, ...]:

@@ -96,7 +96,7 @@ def advanced(
     if course.validation is not None:
         found = scores(engine, buffers, course.validation, course.metrics)
         row.update({f"validation_{name}": value for name, value in found.items()})
-    column, sign = course.watched()
+    column, sign = course.watched
     score = sign * row[column]
     best = progress.best
     if math.isfinite(score) and (best is None or score < best.score):
@@ -126,7 +126,7 @@ def diverged(
 
 
 def _row(course: Course, epoch: int, buffers: Buffers, result: EpochResult) -> dict[str, Any]:
-    row: dict[str, Any] = dict.fromkeys(course.columns(), math.nan)
+    row: dict[str, Any] = dict.fromkeys(course.columns, math.nan)
     row.update(
         epoch=epoch,
         step=buffers.step,

@@ -231,7 +231,9 @@ class Session:
             self.on_event(event)
 
     def tell_epoch(self, progress: Progress) -> None:
-        """Send the event of the last row."""
+        """Send the event of the last row, if there is a listener."""
+        if self.on_event is None:
+            return
         best = progress.best is not None and progress.best.epoch == progress.epoch
         row = dict(progress.rows[-1])
         self.tell(EpochEnded(row, best, self.course.epochs, self.seconds()))
