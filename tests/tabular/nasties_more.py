@@ -21,17 +21,27 @@ def _packed(text: str) -> bytes:
     return gzip.compress(text.encode())
 
 
-def _overwritten(write: Callable[[Path], object], share: float) -> Content:
+def _overwritten(write: Callable[[Path], object], place: Callable[[bytearray], int]) -> Content:
     """Write a file, and eight bytes of rubbish into it."""
 
     def written(path: Path) -> None:
         write(path)
         content = bytearray(path.read_bytes())
-        place = int(len(content) * share)
-        content[place : place + 8] = b"\xff" * 8
+        start = place(content)
+        content[start : start + 8] = b"\xff" * 8
         path.write_bytes(content)
 
     return written
+
+
+def _pages(_: bytearray) -> int:
+    """Return where the pages of a Parquet file begin: behind its mark."""
+    return 4
+
+
+def _index(content: bytearray) -> int:
+    """Return where the index of a Parquet file begins, which its last bytes tell."""
+    return len(content) - 8 - int.from_bytes(content[-8:-4], "little")
 
 
 def _targets(cell: Callable[[int], object], count: int = 60) -> str:
@@ -249,10 +259,10 @@ PARQUET |= {
         parquet("SELECT i % 7 AS x, i + 0.5 AS y FROM range(9000) r(i)"), "t.parquet", rows=9000
     ),
     "Parquet with rubbish in its pages": Bad(
-        _overwritten(parquet(f"SELECT i % 7 AS x, {Y}"), 0.02), ("cannot be read",), "t.parquet"
+        _overwritten(parquet(f"SELECT i % 7 AS x, {Y}"), _pages), ("cannot be read",), "t.parquet"
     ),
     "Parquet with rubbish in its index": Bad(
-        _overwritten(parquet(f"SELECT i % 7 AS x, {Y}"), 0.97), ("cannot be read",), "t.parquet"
+        _overwritten(parquet(f"SELECT i % 7 AS x, {Y}"), _index), ("cannot be read",), "t.parquet"
     ),
     "Parquet without its end": Bad(
         cut(parquet(f"SELECT i % 7 AS x, {Y}"), 0.99), ("cannot be read",), "t.parquet"

@@ -114,7 +114,7 @@ def test_cells_of_every_kind() -> None:
         (np.array([1.0, np.inf]), "infinite"),
         (np.array([1, "a"], object), "several kinds"),
         (np.array([1, [2]], object), "none that is known"),
-        (np.ones((2, 2)), "several columns"),
+        (np.ones((2, 2)), "lists or objects"),
     ],
 )
 def test_what_cannot_be_used_is_named(values: np.ndarray, message: str) -> None:
@@ -205,3 +205,88 @@ def test_a_lazy_frame_is_collected(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_no_column_can_be(values: np.ndarray, message: str) -> None:
     with pytest.raises(DataError, match=message):
         table_of(Frame(x=values))
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind", "read"),
+    [
+        ([Decimal("1.5"), Decimal("sNaN")], "number", [1.5, None]),
+        ([np.timedelta64(36, "h"), np.timedelta64("NaT", "h")], "number", [1.5, None]),
+        ([dt.time(10, 30), None], "text", ["10:30:00", None]),
+        (pd.cut(np.array([1.0, 9.0]), [0, 5, 10]), "text", ["(0, 5]", "(5, 10]"]),
+        (pd.period_range("2024-01", periods=2, freq="M"), "text", ["2024-01", "2024-02"]),
+    ],
+    ids=["signalling", "numpy's durations", "times of day", "intervals", "periods"],
+)
+def test_cells_of_odd_types(cells: Any, kind: str, read: list[Any]) -> None:
+    values = pd.Series(cells, dtype=object) if isinstance(cells, list) else cells
+    column = table_of(pd.DataFrame({"x": values})).column("x")
+    assert column.kind == kind
+    gaps = column.missing().tolist()
+    cells = zip(column.values, gaps, strict=True)
+    assert [None if gap else cell for cell, gap in cells] == read
+
+
+class Stubborn:
+    """A column of numbers that NumPy has no type for, as polars' of 128 bits."""
+
+    def to_numpy(self) -> Any:
+        raise TypeError("cannot convert i128 to NumPy")
+
+    def to_list(self) -> list[int | None]:
+        return [2**100, None]
+
+
+def test_a_column_that_numpy_has_no_type_for() -> None:
+    class Frame(dict[str, Any]):
+        columns = property(list)
+
+    values = table_of(Frame(x=Stubborn())).column("x").values
+    assert values[0] == 2.0**100
+    assert np.isnan(values[1])
+
+
+@pytest.mark.parametrize(
+    ("frame", "said"),
+    [
+        (pd.DataFrame(np.ones((3, 2))), ("names that are no text", "[0, 1]", "map(str,")),
+        (
+            pd.DataFrame(np.ones((3, 1)), columns=pd.MultiIndex.from_tuples([("a", "x")])),
+            ("names that are no text", "('a', 'x')"),
+        ),
+        (pd.DataFrame(np.ones((3, 2)), columns=["a", "a"]), ("several columns", "'a'")),
+        (pd.DataFrame(np.ones((3, 2)), columns=["a", ""]), ("a column has no name",)),
+        (
+            pd.DataFrame({"a": pd.Series(["b", "\ud800"], dtype=object)}),
+            ("half a character", "row 1, column 'a'"),
+        ),
+    ],
+    ids=["numbers", "levels", "twice", "none", "half"],
+)
+def test_frames_that_are_refused(frame: Any, said: tuple[str, ...]) -> None:
+    with pytest.raises(DataError) as error:
+        table_of(frame)
+    for piece in said:
+        assert piece in str(error.value)
+
+
+def test_a_label_that_was_never_learned_is_named_with_its_line(commands: Commands) -> None:
+    commands.write("k.csv", kinds())
+    train = ("train", "k.csv", "--target", "kind", "--epochs", 1, "--hidden", "none")
+    assert commands.run(*train, "--model-only", "--json").code == 0
+    commands.write("new.csv", "width;length;kind\n1;2;a\n1;2;z\n")
+    result = commands.run("evaluate", "model.safetensors", "new.csv")
+    assert result.code == 1
+    assert "new.csv, line 3, target 'kind'" in " ".join(result.err.split())
+
+
+def test_of_columns_of_one_name_none_is_asked_for() -> None:
+    frame = pd.DataFrame(np.ones((3, 3)), columns=["a", "a", "x"])
+    assert table_of(frame, {"x": "number"}).names == ("x",)
+
+
+@pytest.mark.parametrize("path", ["", "t\0.csv"])
+def test_a_path_that_no_system_takes(commands: Commands, path: str) -> None:
+    result = commands.run("train", path, "--target", "y")
+    assert result.code == 2
+    assert "a path has one character at least" in " ".join(result.err.split())

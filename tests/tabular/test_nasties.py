@@ -22,10 +22,11 @@ from tests.cli.commands import Commands
 from tests.tabular.nasties import NASTIES as FIRST
 from tests.tabular.nasties import PLAIN
 from tests.tabular.nasties_more import MORE
+from tests.tabular.nasties_third import THIRD
 from tests.tabular.nasty_parts import Bad, Good, table, wide
 
 TRAIN = ("--target", "y", "--epochs", "1", "--hidden", "none", "--model-only", "--json")
-NASTIES = FIRST | MORE
+NASTIES = FIRST | MORE | THIRD
 GOOD = [name for name, case in NASTIES.items() if isinstance(case, Good)]
 BAD = [name for name, case in NASTIES.items() if isinstance(case, Bad)]
 
@@ -56,6 +57,8 @@ def test_one_clear_message(commands: Commands, name: str) -> None:
     assert len(result.err) < 1000
     assert "\x1b" not in result.err
     assert "fault of Chainrule" not in result.err
+    told = result.err[result.err.index("error: ") :]
+    assert all(line.isprintable() for line in told.splitlines()), told
     assert commands.files() == {case.name}
 
 
@@ -81,7 +84,8 @@ def test_the_right_model(commands: Commands, name: str) -> None:
     model = chainrule.load("model.safetensors")
     words = [word.removeprefix("--") for word in case.options if word != "--drop-missing-target"]
     options = dict(zip(words[::2], words[1::2], strict=True))
-    options.pop("task", None)
+    for name in ("task", "ignore"):
+        options.pop(name, None)
     dialect = Dialect(**options)
     predicted = predict_table(model, read_table(path, encoder_of(model).expects(), dialect))
     assert len(predicted.values) == case.rows + case.dropped
@@ -90,7 +94,7 @@ def test_the_right_model(commands: Commands, name: str) -> None:
 
 
 def test_there_are_many() -> None:
-    assert len(NASTIES) == len(FIRST) + len(MORE) > 160
+    assert len(NASTIES) == len(FIRST) + len(MORE) + len(THIRD) > 220
 
 
 def test_a_folder_and_pipes(commands: Commands) -> None:

@@ -18,6 +18,8 @@ from chainrule.errors import ChainruleError, DataError, InvalidParameterError, T
 from chainrule.tabular import Column, Encoder, Table, read_table, stream_fit, stream_parts
 from chainrule.tabular.codes import fit_code
 from chainrule.tabular.dialect import Dialect
+from chainrule.tabular.intake import text_intake
+from chainrule.tabular.source import opened
 from chainrule.tabular.stream import StreamedTable, stream_table
 from chainrule.tabular.stream_cache import ColumnCache
 from chainrule.tabular.stream_fit import ColumnTally, TargetTally
@@ -241,12 +243,11 @@ def test_rows_without_a_target_are_left_out_and_counted(tmp_path: Path) -> None:
         ("x,y\n1,1\n1,2\n1,3\n", {"target": "y"}, DataError, "no column|too few rows"),
         ("x,y\n", {"target": "y"}, DataError, "no rows"),
         ("", {"target": "y"}, DataError, "empty"),
-        (
-            "x,y\n" + "".join(f"1,{row}.5\n" for row in range(90)),
-            {"target": "y"},
-            DataError,
-            "no column",
-        ),
+        (constant(), {"target": "y"}, DataError, "no column"),
+    ],
+    ids=[
+        *("no such target", "little memory", "dates", "one value"),
+        *("four lines", "no rows", "empty", "a constant"),
     ],
 )
 def test_tables_that_are_refused(
@@ -257,6 +258,19 @@ def test_tables_that_are_refused(
     with pytest.raises(error, match=message):
         streamed(path, **told)
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("columns", [1, 9])
+def test_duckdb_is_told_how_long_a_text_is(columns: int, tmp_path: Path) -> None:
+    """Older versions make room for 32 MB whatever the file, and more where lines may be long."""
+    path = tmp_path / "a.csv"
+    names = "".join(f"x{place}," for place in range(columns))
+    path.write_text(f"{names}y\n" + ("w" * 100_000 + ",") * columns + "1\n")
+    with opened(path, Dialect()) as source:
+        intake = text_intake(source, Dialect(), None)
+        query, _ = intake.query({f"c{place}": plan for place, plan in enumerate(intake.plans)})
+    size = path.stat().st_size
+    assert f"max_line_size={size}, buffer_size={size}" in query
 
 
 def test_a_row_group_that_is_larger_than_the_memory_is_read_in_columns(tmp_path: Path) -> None:

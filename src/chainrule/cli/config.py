@@ -21,7 +21,7 @@ from typing import Any
 
 import click
 
-from chainrule.cli.options import PATH, listed
+from chainrule.cli.options import PATH, Columns, listed
 from chainrule.cli.words import plainly
 from chainrule.errors import MissingExtraError, UnknownNameError, UsageError
 
@@ -98,7 +98,13 @@ def _checked(
             )
         if param.name in found:
             raise UsageError(f"the option {_option_name(key)} is set twice", where=places[key])
-        found[str(param.name)] = _value(ctx, param, key, value, places[key])
+        if isinstance(param, click.Option) and param.multiple:
+            names = isinstance(param.type, Columns)  # one list, where others are several words
+            words = value if isinstance(value, list) and not names else [value]
+            read: Any = tuple(_value(ctx, param, key, word, places[key]) for word in words)
+        else:
+            read = _value(ctx, param, key, value, places[key])
+        found[str(param.name)] = read
         if param.type is PATH and folder is not None:
             found[str(param.name)] = folder / found[str(param.name)]
     return found

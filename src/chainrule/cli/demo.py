@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from chainrule.cli.group import VERBS
-from chainrule.cli.options import PATH, debug_option, force_option, json_option
+from chainrule.cli.options import PATH, Count, debug_option, force_option, json_option
 
 __all__ = ["command"]
 
@@ -23,7 +23,7 @@ FOLDER = "demo-output"
 )
 @click.option(
     "--epochs",
-    type=click.IntRange(1),
+    type=Count(),
     metavar="COUNT",
     default=60,
     show_default=True,

@@ -231,7 +231,8 @@ def _again(model: Model, encoder: Encoder, settings: Settings, data: Path) -> Ou
     ):
         return None
     try:
-        prepared = prepare(read_table(data, dialect=settings.dialect()), settings)
+        table = read_table(data, dialect=settings.dialect(), ignore=settings.ignore)
+        prepared = prepare(table, settings)
     except ChainruleError:
         return None
     if plain(prepared.encoder.document()) != plain(encoder.document()):

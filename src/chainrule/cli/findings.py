@@ -121,7 +121,7 @@ def findings_of_run(outcome: Outcome, title: str) -> Findings:
     held = judge(model, encoder, table.take(getattr(split, where)))
     return Findings(
         title,
-        f"{count(table.rows, 'row')}, {count(len(table.columns), 'column')}",
+        f"{count(table.rows, 'row')}, {count(len(table.columns) + len(table.ignored), 'column')}",
         table,
         model,
         encoder,

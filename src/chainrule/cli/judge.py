@@ -91,7 +91,7 @@ def judge(model: Model, encoder: Encoder, table: Table) -> Judgement:
     if target.classes is None:
         return Judgement(target, X, column.values, target.decode(model.predict(X))[:, None])
     P = np.asarray(model.predict_proba(X), np.float64)
-    return Judgement(target, X, target.encode(column), P)
+    return Judgement(target, X, target.encode(column, table), P)
 
 
 def scored(P: np.ndarray, judged: Judgement, names: Sequence[str]) -> dict[str, float]:

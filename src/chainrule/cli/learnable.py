@@ -23,4 +23,5 @@ def learnable(data: Path, settings: Settings) -> Learnable:
         from chainrule.cli.pictures import prepare_pictures
 
         return prepare_pictures(data, settings)
-    return prepare(read_table(data, dialect=settings.dialect()), settings)
+    table = read_table(data, dialect=settings.dialect(), ignore=settings.ignore)
+    return prepare(table, settings)

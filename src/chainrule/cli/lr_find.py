@@ -11,6 +11,7 @@ from chainrule.cli.augment import Augments, augmentations_of, size_option
 from chainrule.cli.group import VERBS
 from chainrule.cli.options import (
     PATH,
+    Count,
     Finite,
     Member,
     Widths,
@@ -43,7 +44,7 @@ _OUT = "Where the picture goes, .svg or .png.  [default: lr-find.svg, and none w
 @click.option("--dropout", type=Finite(0, 1, max_open=True), default=0.0, show_default=True)
 @click.option("--loss", type=Member("loss"), help="What is minimised.  [default: by the task]")
 @click.option("--optimizer", type=Member("optimizer"), default="adam", show_default=True)
-@click.option("--batch-size", type=click.IntRange(1), help="[default: as chainrule train]")
+@click.option("--batch-size", type=Count(), help="[default: as chainrule train]")
 @click.option(
     "--augment",
     type=Augments(),

@@ -115,6 +115,7 @@ _SAID_HERE = {
     "lower the learning rate first": "try a smaller --learning-rate first",
     "lower the learning rate, by": "try a smaller --learning-rate, by",
     "drop_missing_target=True": "--drop-missing-target",
+    "leave it out with ignore=": "leave it out with --ignore",
 }
 """What messages call Python's arguments, and the option that does the same."""
 _STATED = re.compile(r'\b(task|delimiter|encoding|decimal)="([^"]+)"')

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from chainrule.cli.group import VERBS
-from chainrule.cli.options import PATH, debug_option, force_option, json_option
+from chainrule.cli.options import PATH, Count, debug_option, force_option, json_option
 
 if TYPE_CHECKING:
     from chainrule.cli.screen import Screen
@@ -24,9 +24,9 @@ OUT = "Where the page goes.  [default: methods.html]"
 @click.argument("data", type=PATH, required=False)
 @click.option("--target", metavar="COLUMN", help="The column to predict in DATA.")
 @click.option("--only", is_flag=True, help="DATA alone, without the bundled tables.")
-@click.option("--repeats", type=click.IntRange(1), default=5, show_default=True, help="Splits.")
+@click.option("--repeats", type=Count(), default=5, show_default=True, help="Splits.")
 @click.option(
-    "--rows", type=click.IntRange(50), default=10_000, show_default=True, help="Most training rows."
+    "--rows", type=Count(50), default=10_000, show_default=True, help="Most training rows."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the splits.")
 @click.option("--out", type=PATH, metavar="FILE", help=OUT)

@@ -12,11 +12,13 @@ import click
 __all__ = [
     "PATH",
     "Columns",
+    "Count",
     "Finite",
     "InSections",
     "Known",
     "Member",
     "Widths",
+    "columns_option",
     "debug_option",
     "dialect_options",
     "force_option",
@@ -39,7 +41,20 @@ else:  # older versions of click know no type arguments
 
 WIDEST = 2**31 - 1
 """The most units of one layer. Memory ends long before."""
-PATH = click.Path(path_type=Path, readable=False)
+MOST = 2**63 - 1
+"""The largest count: numbers of the compiled engine end there, and time long before."""
+
+
+class _AnyPath(click.Path):
+    """A path that a system can take."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if str(value) == "" or "\0" in str(value):
+            self.fail("a path has one character at least, and none that is zero", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = _AnyPath(path_type=Path, readable=False)
 """A path as it is given; what is wrong with it is said where it is opened."""
 
 
@@ -61,15 +76,23 @@ def dialect_options(command: CommandT) -> CommandT:
     return command
 
 
+def columns_option(name: str, text: str, **told: Any) -> Callable[[CommandT], CommandT]:
+    """Add an option that takes names of columns; given several times, it takes all of them."""
+    return click.option(
+        name, type=Columns(), multiple=True, default=("none",), help=text, callback=_joined, **told
+    )
+
+
+def _joined(_: click.Context, __: click.Parameter, lists: Sequence[tuple[str, ...]]) -> Any:
+    return tuple(dict.fromkeys(column for names in lists for column in names))
+
+
 def ignore_option(command: CommandT) -> CommandT:
     """Add `--ignore`."""
-    return click.option(
+    return columns_option(
         "--ignore",
-        type=Columns(),
+        "Columns that the network shall not see: id,name.  [default: none]",
         metavar="COLUMNS",
-        default="none",
-        show_default=True,
-        help="Columns that the network shall not see: id,name.",
     )(command)
 
 
@@ -189,6 +212,19 @@ class Finite(click.FloatRange):
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a finite number", param, ctx)
+        return number
+
+
+class Count(click.IntRange):
+    """A whole number from a least one on, as far as machines count."""
+
+    def __init__(self, least: int = 1) -> None:
+        super().__init__(least)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if number > MOST:
+            self.fail(f"{str(value)[:40]} cannot be meant: {MOST:,} is the most", param, ctx)
         return number
 
 

@@ -174,11 +174,11 @@ def prepare(table: Table, settings: Settings) -> Prepared:
     TargetError, DataError, UsageError
         The target or the table cannot be learned from, or the loss is for another task.
     """
-    complete = table
+    complete, names = table, (*table.names, *table.ignored)
+    require_ignored(settings.ignore, settings.target, names, table.source)
     if settings.drop_missing_target:
         complete = drop_missing_target(table, settings.target)
     column = require_target(complete, settings.target)
-    require_ignored(settings.ignore, settings.target, table.names, table.source)
     whole = TargetCode.fit(column, settings.task)
     loss = loss_of(settings, whole)
     split = split_rows(

@@ -10,7 +10,7 @@ import click
 from chainrule.cli.group import VERBS
 from chainrule.cli.options import (
     PATH,
-    Columns,
+    columns_option,
     debug_option,
     dialect_options,
     force_option,
@@ -33,7 +33,7 @@ KEEP = (
 @click.argument("model", type=PATH)
 @click.argument("data", type=PATH)
 @click.option("--out", type=PATH, help=OUT)
-@click.option("--keep", type=Columns(), default="none", help=KEEP)
+@columns_option("--keep", KEEP)
 @dialect_options
 @force_option
 @json_option

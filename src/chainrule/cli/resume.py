@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chainrule.cli.group import VERBS
-from chainrule.cli.options import PATH, debug_option, force_option, json_option
+from chainrule.cli.options import PATH, Count, debug_option, force_option, json_option
 
 if TYPE_CHECKING:
     from chainrule.cli.job import Job
@@ -19,7 +19,7 @@ __all__ = ["command"]
 @click.command("resume", help=VERBS["resume"])
 @click.argument("checkpoint", type=PATH)
 @click.argument("data", type=PATH, required=False)
-@click.option("--epochs", type=click.IntRange(1), metavar="COUNT", help="Another number of epochs.")
+@click.option("--epochs", type=Count(), metavar="COUNT", help="Another number of epochs.")
 @click.option("--out", type=PATH, metavar="FILE", help="Another place for the model.")
 @force_option
 @json_option

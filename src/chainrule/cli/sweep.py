@@ -10,7 +10,7 @@ import click
 
 from chainrule.cli.config import config_option
 from chainrule.cli.group import VERBS
-from chainrule.cli.options import PATH, InSections
+from chainrule.cli.options import PATH, Count, InSections
 from chainrule.cli.sweep_options import (
     SECTIONS,
     VALUES,
@@ -56,17 +56,15 @@ class _Sweep(InSections):
     show_default=True,
     help="All settings; some at random; fewer and longer; Optuna's proposals.",
 )
-@click.option("--runs", type=click.IntRange(1), metavar="COUNT", help="Settings to draw.")
+@click.option("--runs", type=Count(), metavar="COUNT", help="Settings to draw.")
 @click.option(
     "--eta",
-    type=click.IntRange(2),
+    type=Count(2),
     default=3,
     show_default=True,
     help="Of halving: keep one setting of so many.",
 )
-@click.option(
-    "--first-epochs", type=click.IntRange(1), metavar="COUNT", help="Of halving's first rung."
-)
+@click.option("--first-epochs", type=Count(), metavar="COUNT", help="Of halving's first rung.")
 @run_options(repeats=1)
 @out_option("sweep")
 @config_option

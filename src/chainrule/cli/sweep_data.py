@@ -100,10 +100,11 @@ def sweep_data(
     TargetError, DataError, UsageError
         The table or the target cannot be learned from, or a loss does not fit.
     """
+    names = (*table.names, *table.ignored)
+    require_ignored(settings.ignore, settings.target, names, table.source)
     if settings.drop_missing_target:
         table = drop_missing_target(table, settings.target)
     column = require_target(table, settings.target)
-    require_ignored(settings.ignore, settings.target, table.names, table.source)
     seen = table.without(*settings.ignore)
     whole = TargetCode.fit(column, settings.task)
     chosen = [loss_of(replace(settings, loss=loss), whole) for loss in losses]

@@ -13,6 +13,7 @@ from chainrule.cli.augment import Augments, Size, size_option
 from chainrule.cli.options import (
     PATH,
     Columns,
+    Count,
     Finite,
     Member,
     Widths,
@@ -50,7 +51,7 @@ else:  # older versions of click know no type arguments
 
 SHARE = Finite(0, 1, max_open=True)
 POSITIVE = Finite(0, min_open=True)
-COUNT = click.IntRange(1)
+COUNT = Count()
 VALUES: Mapping[str, tuple[Any, str, str | None, str]] = {
     "batch_size": (COUNT, "ROWS", None, "Rows of one step.  [default: by the number of rows]"),
     "learning_rate": (POSITIVE, "NUMBERS", None, "Size of a step.  [default: the optimizer's]"),
@@ -59,7 +60,7 @@ VALUES: Mapping[str, tuple[Any, str, str | None, str]] = {
     "loss": (Member("loss"), "NAMES", None, "What is minimised.  [default: by the task]"),
     "epochs": (COUNT, "COUNTS", "30", "The most passes over the training rows."),
     "patience": (
-        *(click.IntRange(0), "COUNTS", "0"),
+        *(Count(0), "COUNTS", "0"),
         "Epochs without improvement before a run stops; 0 never stops.",
     ),
     "activation": (Member("activation"), "NAMES", "relu", "Of the hidden layers."),
@@ -170,7 +171,7 @@ def run_options(repeats: int) -> Callable[[CommandT], CommandT]:
     """Return what adds the options about repeats, splits and files."""
     options = [
         _shown("--repeats", COUNT, "COUNT", "Splits and seeds, the same for all.", repeats),
-        _shown("--folds", click.IntRange(2), "COUNT", "Make each repeat a cross-validation."),
+        _shown("--folds", Count(2), "COUNT", "Make each repeat a cross-validation."),
         _shown("--validation-share", SHARE, "SHARE", "Rows that a setting is scored by.", 0.2),
         _shown("--score", str, "METRIC", "What counts.  [default: accuracy, or r2]"),
         _shown("--workers", COUNT, "COUNT", "Runs at a time.  [default: one for each core]"),

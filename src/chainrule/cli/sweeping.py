@@ -184,7 +184,8 @@ def _data(
         from chainrule.cli.sweep_pictures import sweep_pictures
 
         return sweep_pictures(data, options, scheme, losses)
-    return sweep_data(read_table(data, dialect=options.dialect()), options, scheme, losses)
+    table = read_table(data, dialect=options.dialect(), ignore=options.ignore)
+    return sweep_data(table, options, scheme, losses)
 
 
 def _one(values: Values | None) -> Any:

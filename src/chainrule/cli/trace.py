@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from chainrule.cli.group import VERBS
-from chainrule.cli.options import PATH, debug_option, dialect_options, force_option, json_option
+from chainrule.cli.options import (
+    PATH,
+    Count,
+    debug_option,
+    dialect_options,
+    force_option,
+    json_option,
+)
 
 __all__ = ["command"]
+
+if TYPE_CHECKING:
+    _ChoiceType = click.Choice[str]
+else:  # older versions of click know no type arguments
+    _ChoiceType = click.Choice
 
 ENDINGS = {
     "html": (".html", ".htm"),
@@ -24,7 +36,7 @@ ENDINGS = {
 MOST_MISMATCHES = 20
 
 
-class _Examples(click.Choice[str]):
+class _Examples(_ChoiceType):
     """The worked examples by name, imported when a value is read."""
 
     def __init__(self) -> None:
@@ -72,7 +84,7 @@ def _files(command: Callable[..., Any]) -> Callable[..., Any]:
     "--rows", metavar="ROWS", default="0:4", show_default=True, help="Rows of DATA: 0:4, or 0,3,7."
 )
 @click.option("--example", type=_Examples(), help="A worked example instead of a model.")
-@click.option("--random", "count", type=click.IntRange(1), metavar="N", help="N random networks.")
+@click.option("--random", "count", type=Count(), metavar="N", help="N random networks.")
 @click.option(
     "--seed",
     type=int,

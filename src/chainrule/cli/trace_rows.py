@@ -75,6 +75,6 @@ def model_step(
     column = require_target(table, target.name)
     chosen = row_numbers(rows, table.rows)
     X = encoder.encode(table)[chosen]
-    y = np.asarray(target.encode(column))[chosen]
+    y = np.asarray(target.encode(column, table))[chosen]
     Y = loaded.loss.encode(y, loaded.plan.targets)
     return trace(loaded, X, Y, title=f"{model.name}, rows {rows} of {data.name}", **settings)

@@ -13,6 +13,7 @@ from chainrule.cli.config import config_option
 from chainrule.cli.group import VERBS
 from chainrule.cli.options import (
     PATH,
+    Count,
     Finite,
     InSections,
     Member,
@@ -30,7 +31,7 @@ CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 SHARE = Finite(0, 1, max_open=True)
 POSITIVE = Finite(0, min_open=True)
-COUNT = click.IntRange(1)
+COUNT = Count()
 EPILOG = (
     "DATA is a table file, or pictures: a folder with MNIST's idx files, with images.npy and "
     "labels.npy, or with a folder of picture files for each class. "
@@ -93,7 +94,7 @@ class _Train(InSections):
 @option("--epochs", COUNT, "COUNT", "The most passes over the training rows.", 100)
 @option(
     "--patience",
-    click.IntRange(0),
+    Count(0),
     "COUNT",
     "Epochs without improvement before it stops; 0 never stops.",
     10,

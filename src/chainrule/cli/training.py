@@ -78,10 +78,12 @@ def run_job(job: Job, screen: Screen, as_json: bool, force: bool = False) -> Non
 
 
 def _run_table(job: Job, screen: Screen, as_json: bool) -> None:
-    table = read_table(job.data, dialect=job.settings.dialect())
-    prepared = prepare(table, job.settings)
-    screen.title(job.title, f"{count(table.rows, 'row')}, {count(len(table.columns), 'column')}")
-    show_understood(screen, prepared, job.settings)
+    settings = job.settings
+    table = read_table(job.data, dialect=settings.dialect(), ignore=settings.ignore)
+    prepared = prepare(table, settings)
+    columns = count(len(table.columns) + len(table.ignored), "column")
+    screen.title(job.title, f"{count(table.rows, 'row')}, {columns}")
+    show_understood(screen, prepared, settings)
     run = trained(job, prepared, screen)
     screen.gap()
     interrupted = run.stop_reason == "interrupted"

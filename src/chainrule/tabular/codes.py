@@ -16,7 +16,7 @@ c) A level that training never saw is "other" where there is one (it is as rare 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -28,7 +28,15 @@ from chainrule.tabular.coding import ColumnCode, cells_note, gaps_note, standard
 from chainrule.tabular.dates import fit_dates
 from chainrule.tabular.table import Coded, Column, Kind
 
-__all__ = ["MAX_LEVELS", "LevelCode", "NumberCode", "fit_code", "standard"]
+__all__ = [
+    "MAX_LEVELS",
+    "LevelCode",
+    "NumberCode",
+    "fit_code",
+    "is_plain",
+    "plain_numbers",
+    "standard",
+]
 
 MAX_LEVELS = 64
 """So many levels of a text column get a feature of their own; rarer ones share one."""
@@ -98,6 +106,28 @@ class NumberCode(ColumnCode):
     def surprises(self, column: Column) -> list[str]:
         empty = 0 if self.indicator else int(column.missing().sum())
         return [gaps_note(empty, "read as the mean of training")] if empty else []
+
+
+def is_plain(code: ColumnCode) -> bool:
+    """Say whether a rule makes one feature of numbers, by their offset and scale."""
+    return isinstance(code, NumberCode) and code.varies and not code.indicator
+
+
+def plain_numbers(codes: Sequence[ColumnCode], columns: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the features of many columns, `(N, columns)`, whose rules are plain (`is_plain`).
+
+    The numbers are those of `NumberCode.encode`, to the bit.
+    """
+    rules = [code for code in codes if isinstance(code, NumberCode)]
+    offset, scale, fill = (
+        np.array([[getattr(rule, name)] for rule in rules]) for name in ("offset", "scale", "fill")
+    )
+    values = np.array(columns, np.float64)
+    missing = np.isnan(values)
+    if missing.any():
+        values = np.where(missing, fill, values)
+    with np.errstate(over="ignore"):  # the encoder reports what overflows
+        return ((values - offset) / scale).T
 
 
 @frozen

@@ -18,7 +18,7 @@ from chainrule.tabular.intake import Intake, Plans
 from chainrule.tabular.levels import Batch
 from chainrule.tabular.load import Cells, load
 from chainrule.tabular.looks import Plan
-from chainrule.tabular.notes import column_notes, typed_notes
+from chainrule.tabular.notes import column_notes, typed_notes, words_note
 from chainrule.tabular.reading import Reading
 from chainrule.tabular.rewrite import codes, plainly, rewritten
 from chainrule.tabular.table import Column, Kind, Table
@@ -38,6 +38,7 @@ def read_columns(
         A cell is infinite, or not of the expected kind.
     """
     names = intake.names if expected is None else tuple(expected)
+    names = tuple(name for name in names if name not in intake.ignored)
     numbers = {name: number for number, name in enumerate(intake.names)}
     places = {name: f"c{numbers[name]}" for name in names}
     cells = Cells(connection, intake)
@@ -78,9 +79,9 @@ class _Columns:
         intake = self.cells.intake
         general = list(intake.notes)
         self.notes = {name: [] for name in self.places}
-        plans = load(self.cells, self._plans(), "p0")
+        plans = load(self.cells, self._many(self._plans()), "p0")
         batches = self._take("p0", {cell for cell, plan in plans.items() if plan == "text"})
-        text = {name: cell for name, cell in self.places.items() if plans[cell] == "text"}
+        text = {name: cell for name, cell in self.places.items() if plans.get(cell) == "text"}
         self.dialect = settled(self.cells, text, self.dialect, general)
         doubtful = self._convert(plans)
         if doubtful:
@@ -94,7 +95,7 @@ class _Columns:
         notes = [*general, *(note for told in self.notes.values() for note in told)]
         reading = Reading(intake.delimiter, intake.encoding, self.dialect.decimal, self.ways)
         columns = tuple(self.columns[name] for name in self.places)
-        return Table(columns, intake.source, tuple(notes), intake.lines, reading)
+        return Table(columns, intake.source, tuple(notes), intake.lines, reading, intake.ignored)
 
     def _plans(self) -> Plans:
         """Return how each column is read first: text if something else than its look has a say."""
@@ -108,6 +109,25 @@ class _Columns:
                 plan = "text"
             plans[cell] = plan
         return plans
+
+    def _many(self, plans: Plans) -> Plans:
+        """Take over numbers of very many columns, and return the plans of the other columns."""
+        cells = self.cells
+        if cells.intake.wide is None:
+            return plans
+        numbers: dict[str, Plan] = {
+            cell: plan for cell, plan in plans.items() if plan in ("number", "mixed")
+        }
+        names = {cell: name for name, cell in self.places.items()}
+        left = dict(plans)
+        for found in cells.intake.wide.numbers(cells.connection, numbers):
+            del left[found.cell]
+            name, words = names[found.cell], sum(found.words.values())
+            kind: Kind = "number" if found.count or words else "empty"
+            column = self.columns[name] = Column(name, kind, found.values)
+            if words:
+                self.notes[name].append(words_note(column, words, list(found.words)))
+        return left
 
     def _wanted(self, name: str) -> Kind | None:
         return None if self.expected is None else self.expected[name]

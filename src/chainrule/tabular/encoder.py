@@ -12,7 +12,7 @@ import numpy as np
 from chainrule.checks import shown
 from chainrule.errors import ChainruleError, DataError, FileFormatError
 from chainrule.frozen import frozen
-from chainrule.tabular.codes import LevelCode, NumberCode, fit_code
+from chainrule.tabular.codes import LevelCode, NumberCode, fit_code, is_plain, plain_numbers
 from chainrule.tabular.coding import ColumnCode
 from chainrule.tabular.dates import DateCode
 from chainrule.tabular.table import Column, Kind, Table
@@ -25,6 +25,7 @@ LARGEST = float(np.finfo(np.float32).max)
 """No feature is larger: networks compute in float32."""
 _BYTES = 1 << 21
 """Of the rows that are encoded at a time."""
+_LEAST_ROWS, _MANY_ROWS = 256, 4096
 
 
 @frozen
@@ -84,6 +85,7 @@ class Encoder:
                 got="besides the target, only columns with one value in every row"
                 if len(table.columns) > 1
                 else "the target is the only column",
+                do=_rounded(table.notes),
             )
         return cls(codes, target_code)
 
@@ -120,30 +122,43 @@ class Encoder:
         X = np.zeros((table.rows, self.width()))
         _require_room(X)
         columns = [self._column(table, code) for code in self.codes]
-        step = max(_BYTES // (8 * X.shape[1]), 1)  # what stays in the cache between columns
+        # What stays in the cache between columns, but not so little that calls take longer.
+        step = max(_BYTES // (8 * X.shape[1]), _LEAST_ROWS)
+        runs = _runs(self.codes, together=step < _MANY_ROWS)
         for start in range(0, table.rows, step):
             rows = slice(start, start + step)
-            self._fill(X[rows], [column.take(rows) for column in columns], table, start)
+            place = 0
+            for run in runs:
+                place += self._fill(X[rows, place:], run, columns, table, rows)
         return X
 
-    def _fill(self, X: np.ndarray, columns: Sequence[Column], table: Table, first: int) -> None:
-        """Write the features of some rows, from number `first` of a table on, into zeros."""
-        start = 0
-        for code, column in zip(self.codes, columns, strict=True):
-            stop = start + len(code.features())
-            if isinstance(code, LevelCode):
-                code.mark(column, X[:, start:stop])
-            else:
-                X[:, start:stop] = part = code.encode(column)
-                if part.size and not max(-part.min(), part.max()) <= LARGEST:
-                    row = int(np.argmax(~(np.abs(part) <= LARGEST).all(axis=1)))
-                    raise DataError(
-                        f"a number of column {code.name!r} is too large to be used",
-                        where=table.place(first + row),
-                        expected="a size like that of the numbers in training",
-                        got=f"{column.values[row]:g}",
-                    )
-            start = stop
+    def _fill(
+        self, X: np.ndarray, run: range, columns: Sequence[Column], table: Table, rows: slice
+    ) -> int:
+        """Write the features of a run of codes for some rows into zeros, and return how many."""
+        codes = self.codes[run.start : run.stop]
+        if len(run) > 1:
+            part = plain_numbers(codes, [columns[place].values[rows] for place in run])
+        elif isinstance(codes[0], LevelCode):
+            width = len(codes[0].features())
+            codes[0].mark(columns[run.start].take(rows), X[:, :width])
+            return width
+        else:
+            part = codes[0].encode(columns[run.start].take(rows))
+        X[:, : part.shape[1]] = part
+        if part.size and not max(-part.min(), part.max()) <= LARGEST:
+            large = np.logical_not(np.abs(part) <= LARGEST)
+            if len(run) == 1:
+                large = np.asarray(large.any(axis=1)).reshape(-1, 1)
+            place = int(np.argmax(large.any(axis=0)))
+            row = rows.start + int(np.argmax(large[:, place]))
+            raise DataError(
+                f"a number of column {codes[place].name!r} is too large to be used",
+                where=table.place(row),
+                expected="a size like that of the numbers in training",
+                got=f"{columns[run[place]].values[row]:g}",
+            )
+        return part.shape[1]
 
     def width(self) -> int:
         """Return the number of features."""
@@ -201,11 +216,28 @@ class Encoder:
         return encoder
 
 
+def _runs(codes: Sequence[ColumnCode], together: bool) -> list[range]:
+    """Return the places of codes: each alone, or neighbours of plain numbers together."""
+    runs: list[range] = []
+    for place, code in enumerate(codes):
+        before = runs[-1] if runs else range(0)
+        if together and before and is_plain(code) and is_plain(codes[before.start]):
+            runs[-1] = range(before.start, place + 1)
+        else:
+            runs.append(range(place, place + 1))
+    return runs
+
+
 _CODES: dict[str, type[ColumnCode]] = {
     "number": NumberCode,
     "date": DateCode,
     "levels": LevelCode,
 }
+
+
+def _rounded(notes: Sequence[str]) -> str:
+    """Return the first note on numbers that may be alike only since they were read."""
+    return next((note[:300] for note in notes if note.endswith("rounded")), "")
 
 
 def _require_room(X: np.ndarray) -> None:

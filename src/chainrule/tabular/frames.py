@@ -18,6 +18,7 @@ import datetime as dt
 import importlib
 import numbers
 import re
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -40,6 +41,8 @@ _KINDS: dict[str, Kind] = {
     "M": "date",
 }
 """Kinds of column by the kind of NumPy type; cells of any other type are looked at."""
+_WORDED = ("Interval", "Period", "UUID")
+"""Values of other packages that are names for something, as text is."""
 _WORDS = {"true": True, "false": False}
 
 
@@ -71,17 +74,35 @@ def table_of(frame: Any, expected: Mapping[str, Kind] | None = None) -> Table:
     (['Ghent', None], [3.0, 4.0])
     """
     frame = _held(frame)
-    names = column_names(frame) or ()
+    names = _names(frame)
     wanted: Mapping[str, Kind | None] = dict.fromkeys(names) if expected is None else {**expected}
+    counts = Counter(names)
     columns: list[Column] = []
     for name, kind in wanted.items():
-        if name not in names:
+        if not counts[name]:
             raise missing_column(name, names, "the data frame")
+        if counts[name] > 1:
+            raise DataError("several columns have this name", where=f"column {name!r}")
+        if not name:
+            raise DataError("a column has no name", where="the data frame")
         columns.append(_column(name, _array(frame[name]), kind))
     table = Table(tuple(columns), "the data frame")
     if not table.rows:
         raise DataError("the data frame has no rows", where="the data frame")
     return table
+
+
+def _names(frame: Any) -> tuple[str, ...]:
+    names = column_names(frame) or ()
+    listed = getattr(frame, "columns", ())
+    if not names and len(listed):
+        raise DataError(
+            "the columns of the data frame have no names, or names that are no text",
+            where="the data frame",
+            got=shown(list(listed)[:5]),
+            do="name them: frame.columns = list(map(str, frame.columns))",
+        )
+    return names
 
 
 def _held(frame: Any) -> Any:
@@ -103,12 +124,25 @@ def _array(series: Any) -> np.ndarray:
         found = np.empty(len(listed), object)
         found[:] = listed
         return found
-    return np.asarray(series.to_numpy() if hasattr(series, "to_numpy") else series)
+    try:
+        return np.asarray(series.to_numpy() if hasattr(series, "to_numpy") else series)
+    except Exception:
+        if not hasattr(series, "to_list"):
+            raise
+        # NumPy has no such type: whole numbers of 128 bits
+        listed = series.to_list()
+        found = np.empty(len(listed), object)
+        found[:] = listed
+        return found
 
 
 def _column(name: str, values: np.ndarray, expected: Kind | None) -> Column:
     if values.ndim != 1:
-        raise DataError("several columns have this name", where=f"column {name!r}")
+        raise DataError(
+            "a column holds lists or objects, not plain values",
+            where=f"the data frame, column {name!r}",
+            do="take it apart into plain columns, or leave it out of the frame",
+        )
     if values.dtype.kind == "m":
         values = np.where(np.isnat(values), np.nan, values / np.timedelta64(1, "D"))
     if values.dtype.kind in _KINDS:
@@ -151,6 +185,7 @@ def _of_objects(name: str, values: np.ndarray) -> tuple[Kind, np.ndarray]:
     for found in kinds:
         kind = found or kind
     if kind == "text":
+        _require_whole(name, cells)
         text = np.empty(len(cells), object)
         text[:] = cells
         return kind, text
@@ -159,9 +194,25 @@ def _of_objects(name: str, values: np.ndarray) -> tuple[Kind, np.ndarray]:
     return kind, np.array([np.nan if cell is None else _number(cell) for cell in cells])
 
 
+def _require_whole(name: str, cells: list[str | None]) -> None:
+    """Refuse half a character, which no file can hold."""
+    try:
+        "".join(cell for cell in cells if cell).encode()
+    except UnicodeEncodeError:
+        halves = re.compile("[\ud800-\udfff]")
+        row = next(row for row, cell in enumerate(cells) if cell and halves.search(cell))
+        raise DataError(
+            "the text holds half a character",
+            where=f"the data frame, row {row}, column {name!r}",
+            got=ascii(cells[row])[:60],
+        ) from None
+
+
 def _number(cell: Any) -> float:
     if isinstance(cell, dt.timedelta):
         return cell / dt.timedelta(days=1)
+    if isinstance(cell, np.timedelta64):
+        return float(cell / np.timedelta64(1, "D"))
     try:
         return float(cell)
     except OverflowError:  # a whole number of hundreds of digits
@@ -174,8 +225,13 @@ def _cell(value: Any) -> Any:
         return value.strip(BLANKS) or None
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return None
-    unequal = isinstance(value, (float, Decimal)) and value != value
-    return None if unequal else value
+    if isinstance(value, Decimal):  # to compare one that signals is an error
+        return None if value.is_nan() else value
+    if isinstance(value, np.timedelta64):
+        return None if np.isnat(value) else value
+    if isinstance(value, dt.time) or type(value).__name__ in _WORDED:
+        return str(value)
+    return None if isinstance(value, float) and value != value else value
 
 
 def _kind(cell: Any) -> Kind | None:

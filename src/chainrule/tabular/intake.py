@@ -24,17 +24,22 @@ from chainrule.tabular.json_lines import copied_json, survey_json
 from chainrule.tabular.looks import Looks, Plan
 from chainrule.tabular.paths import literal_path
 from chainrule.tabular.reading import UTF8
-from chainrule.tabular.source import Source
-from chainrule.tabular.survey import copied, survey_text
+from chainrule.tabular.source import Source, plain_copy
+from chainrule.tabular.survey import Survey, copied, survey_text
 from chainrule.tabular.table import Kind, missing_column
+from chainrule.tabular.wide import MANY, Wide
 
 __all__ = ["Intake", "Plans", "json_intake", "require_columns", "text_intake"]
 
 Plans = Mapping[str, Plan]
 """How columns are read: `c0`, `c1`, ... in the order of the names."""
 
+_NOWHERE = "\x1f"
+"""A delimiter of lines that shall stay whole. Where it stands in a line, the line is not read."""
 _LINE = 2_000_000
 """Characters of a row from which on DuckDB must be told to expect it."""
+_LINES = 16
+"""Lines of that length for which DuckDB makes room, unless it is told how much."""
 
 
 @frozen
@@ -77,6 +82,10 @@ class Intake:
     """Of a text table; empty for another file."""
     encoding: str = UTF8
     notes: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    """Columns that are not to be read."""
+    wide: Wide | None = None
+    """Columns of numbers that may be read together, where a text table has so many."""
 
     def place(self, row: int) -> str:
         """Return where data row `row` (from 0) is, for a message."""
@@ -85,14 +94,29 @@ class Intake:
         return f"{self.source}, line {self.lines[row]}"
 
 
-def text_intake(source: Source, dialect: Dialect, wanted: Collection[str] | None) -> Intake:
-    """Return what is known of a text table; `wanted` names the columns that must be there."""
+def text_intake(
+    source: Source,
+    dialect: Dialect,
+    wanted: Collection[str] | None,
+    ignore: Collection[str] = (),
+) -> Intake:
+    """Return what is known of a text table.
+
+    Parameters
+    ----------
+    source : Source
+    dialect : Dialect
+    wanted : collection of str, optional
+        Columns that must be there; no others are looked at.
+    ignore : collection of str
+        Columns that are not looked at either.
+    """
     survey = survey_text(source, dialect)
     require_columns(survey.names, wanted, source.name)
     width = len(survey.names)
     if survey.plain:
         first = "line" if survey.looks else "row"
-        file = _Csv(source.local, width, survey.delimiter, survey.longest, first)
+        file = _Csv(plain_copy(source), width, survey.delimiter, survey.longest, first)
     else:
         (path,) = copied(source, survey, [range(width)])
         file = _Csv(path, width, ",", survey.longest)
@@ -109,12 +133,25 @@ def text_intake(source: Source, dialect: Dialect, wanted: Collection[str] | None
         delimiter=survey.delimiter,
         encoding=source.written,
         notes=survey.notes,
+        ignored=tuple(name for name in survey.names if name in ignore),
+        wide=_wide(file, survey) if survey.plain else None,
     )
 
 
-def json_intake(source: Source, wanted: Collection[str] | None) -> Intake:
+def _wide(file: _Csv, survey: Survey) -> Wide | None:
+    filled = {} if survey.looks is None else survey.looks.bare_numbers()
+    if len(filled) < MANY:
+        return None
+    lines, told = file.lines()
+    named = {f"c{column}": count for column, count in filled.items()}
+    return Wide(lines, told, file.delimiter, file.width, survey.rows, named)
+
+
+def json_intake(
+    source: Source, wanted: Collection[str] | None, ignore: Collection[str] = ()
+) -> Intake:
     """Return what is known of a file of JSON lines, whose cells are copied as a text table."""
-    survey = survey_json(source, wanted)
+    survey = survey_json(source, wanted, ignore)
     require_columns(survey.names, wanted, source.name)
     width = len(survey.names)
     (path,) = copied_json(source, survey.names, [range(width)])
@@ -132,6 +169,7 @@ def json_intake(source: Source, wanted: Collection[str] | None) -> Intake:
         dates_are_text=True,
         lines=survey.places(),
         notes=tuple(survey.notes),
+        ignored=tuple(survey.ignored),
     )
 
 
@@ -162,25 +200,37 @@ class _Csv:
         """Return the SQL that reads columns, and its parameters."""
         columns = {f"c{index}": "VARCHAR" for index in range(self.width)}
         columns |= {cell: _TYPES.get(plan, "VARCHAR") for cell, plan in plans.items()}
-        packed = self.path.suffix.lower() == ".gz"
+        # strict_mode=false admits line feeds of two kinds inside quotes.
+        file, told = self._file(columns, self.delimiter, '"')
+        after = " OFFSET 1" if self.header == "row" else ""
+        return _selected(plans, file, self.width) + after, told
+
+    def lines(self) -> tuple[str, dict[str, Any]]:
+        """Return the SQL of the lines as they stand, behind FROM, and its parameters."""
+        return self._file({"line": "VARCHAR"}, _NOWHERE, "")
+
+    def _file(
+        self, columns: dict[str, str], delimiter: str, quote: str
+    ) -> tuple[str, dict[str, Any]]:
         told = {
             "path": literal_path(self.path),
             "columns": columns,
-            "delim": self.delimiter,
-            "compression": "gzip" if packed else "none",
+            "delim": delimiter,
+            "quote": quote,
         }
-        longer = ""
+        longest, size = _LINE, self.path.stat().st_size
         if self.longest > _LINE // 4:  # a character has four bytes at most, a field two quotes
-            longer = f", max_line_size={6 * self.longest + 1024}"
-        # strict_mode=false admits line feeds of two kinds inside quotes.
+            longest = 6 * self.longest + 1024
+        room = "" if longest == _LINE else f", max_line_size={longest}"
+        if 0 < size < _LINES * longest:  # which older versions of DuckDB take for any file
+            room = f", max_line_size={min(longest, size)}, buffer_size={size}"
         file = (
-            "read_csv($path, columns=$columns, header=false, delim=$delim, quote='\"', "
-            "escape='\"', auto_detect=false, strict_mode=false, null_padding=false, "
+            "read_csv($path, columns=$columns, header=false, delim=$delim, quote=$quote, "
+            "escape=$quote, auto_detect=false, strict_mode=false, null_padding=false, "
             f"ignore_errors=false, skip={int(self.header == 'line')}, "
-            f"compression=$compression, hive_partitioning=false{longer})"
+            f"compression='none', hive_partitioning=false{room})"
         )
-        after = " OFFSET 1" if self.header == "row" else ""
-        return _selected(plans, file, self.width) + after, told
+        return file, told
 
 
 def _selected(plans: Plans, file: str, width: int) -> str:

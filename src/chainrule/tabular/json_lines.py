@@ -23,7 +23,7 @@ import numpy as np
 
 from chainrule.errors import DataError
 from chainrule.tabular.source import DAMAGE, Source, damaged, raise_not_utf8, room
-from chainrule.tabular.table import BLANKS, Kind
+from chainrule.tabular.table import BLANKS, Kind, apart
 
 __all__ = ["JsonSurvey", "copied_json", "objects", "survey_json"]
 
@@ -38,6 +38,8 @@ class JsonSurvey:
     lines: array[int] = field(default_factory=lambda: array("q"))
     blank: int = 0
     notes: list[str] = field(default_factory=list)
+    ignored: dict[str, None] = field(default_factory=dict)
+    """Columns that are there and not to be read."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -48,9 +50,9 @@ class JsonSurvey:
         """Return the line of the file of each row, from 1."""
         return np.frombuffer(self.lines, np.int64)
 
-    def admit(self, place: str, name: str, value: Any) -> None:
-        """Take one cell into account."""
-        kind = _kind(place, name, value)
+    def admit(self, place: str, name: str, value: Any, choice: bool = True) -> None:
+        """Take one cell into account; there may be a choice not to read its column."""
+        kind = _kind(place, name, value, choice)
         known = self.kinds.setdefault(name, "empty")
         if kind is None or kind == known:
             return
@@ -60,8 +62,10 @@ class JsonSurvey:
             self.kinds[name] = kind if known == "empty" else "text"
 
 
-def survey_json(source: Source, wanted: Collection[str] | None) -> JsonSurvey:
-    """Read a JSON lines file once, without keeping it.
+def survey_json(
+    source: Source, wanted: Collection[str] | None, ignore: Collection[str] = ()
+) -> JsonSurvey:
+    """Read a JSON lines file once, without keeping it; columns to ignore are not looked at.
 
     Raises
     ------
@@ -73,11 +77,13 @@ def survey_json(source: Source, wanted: Collection[str] | None) -> JsonSurvey:
     for line, place, row in objects(source):
         found.lines.append(line)
         for name, value in row.items():
-            if wanted is None or name in wanted:
-                found.admit(place, name, value)
+            if name in ignore:
+                found.ignored[name] = None
+            elif wanted is None or name in wanted:
+                found.admit(place, name, value, choice=wanted is None)
     if not found.lines:
         raise DataError("the table has no rows", where=source.name)
-    if not found.kinds and wanted is None:
+    if not found.kinds and not found.ignored and wanted is None:
         raise DataError(
             "the table has no columns: every object is empty", where=source.name, got="{}"
         )
@@ -174,7 +180,7 @@ def _require_whole(place: str, name: str, value: str) -> None:
         ) from None
 
 
-def _kind(place: str, name: str, value: Any) -> Kind | None:
+def _kind(place: str, name: str, value: Any, choice: bool) -> Kind | None:
     """Return the kind of a value, None for a missing one."""
     if value is None or (isinstance(value, float) and math.isnan(value)) or value == "":
         return None
@@ -187,7 +193,7 @@ def _kind(place: str, name: str, value: Any) -> Kind | None:
             "a column holds lists or objects, not plain values",
             where=f"{place}, column {name!r}",
             got=json.dumps(value)[:60],
-            do="take it apart into plain columns, or remove it from the file",
+            do=apart(choice),
         )
     return kind
 

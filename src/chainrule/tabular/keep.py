@@ -23,7 +23,7 @@ from chainrule.frozen import frozen
 from chainrule.tabular.connection import connected
 from chainrule.tabular.dialect import Dialect
 from chainrule.tabular.json_lines import objects
-from chainrule.tabular.parquet import parquet_names
+from chainrule.tabular.parquet import ZONED, parquet_names
 from chainrule.tabular.paths import parquet_rows
 from chainrule.tabular.source import Source
 from chainrule.tabular.survey import named_rows
@@ -177,7 +177,7 @@ def kept_columns(source: Source, table: Table, names: Sequence[str], dialect: Di
     table : Table
         What was read from it; its `reading` tells the delimiter.
     names : sequence of str
-        In the order in which they are wanted; `("all",)` for all of them.
+        In the order in which they are wanted, each once; `("all",)` for all of them.
     dialect : Dialect
         With which the table was read.
 
@@ -221,7 +221,7 @@ def _chosen(names: Sequence[str], known: tuple[str, ...], source: Source) -> tup
     for name in names:
         if name not in present:
             raise missing_column(name, known, source.name, "take it off the columns to keep")
-    return tuple(names)
+    return tuple(dict.fromkeys(names))
 
 
 def _of_json(source: Source, names: Sequence[str]) -> Kept:
@@ -258,8 +258,8 @@ def _of_parquet(source: Source, names: Sequence[str]) -> Kept:
 
 
 def _cast(quoted: str, kind: str) -> str:
-    if kind == "TIMESTAMP WITH TIME ZONE":  # whatever the zone of this machine is
-        return f"make_timestamp(epoch_us({quoted}))::VARCHAR || '+00'"
+    if kind in ZONED:  # whatever the zone of this machine is
+        return f"make_timestamp(epoch_us({quoted}::TIMESTAMPTZ))::VARCHAR || '+00'"
     return f"{quoted}::VARCHAR"
 
 

@@ -28,6 +28,8 @@ _WIDTH = 256
 _FEW_ROWS = 20_000
 """Up to so many rows Python numbers the levels of a column sooner than DuckDB."""
 _SHORT = 1_000
+_STEP = 16
+"""Of many rows, one of so many is looked at first."""
 _REPEATED = 4
 """Rows for one level on average, from which on a column is said to repeat itself."""
 
@@ -126,6 +128,27 @@ class Batch:
         """Return the table of the cells, made when it is first asked for."""
         if self._name:
             return self._name
+        name = f"levels_of_{self.table}_{next(iter(self.columns.values()))}"
+        long = self.repeated and self.rows > _FEW_ROWS
+        rows = self._by_column() if long else self._by_row()
+        raw = ", raw" if long else ""
+        self._ask(
+            f"CREATE TEMP TABLE {name} AS SELECT place, {_TRIMMED} AS cell, n, first{raw} "
+            f"FROM ({rows})"
+        )
+        self._name = name
+        return name
+
+    def _by_column(self) -> str:
+        """Return the SQL of the levels, column by column, which is quick where rows are many."""
+        return " UNION ALL ".join(
+            f"SELECT {place} AS place, {column} AS raw, count(*) AS n, min(rowid) AS first "
+            f"FROM {self.table} WHERE {column} IS NOT NULL GROUP BY {column}"
+            for place, column in enumerate(self.columns.values())
+        )
+
+    def _by_row(self) -> str:
+        """Return the SQL of the cells or levels of all columns, which has no cost per column."""
         listed = ", ".join(self.columns.values())
         cells = (
             f"(SELECT unnest([{listed}]) AS raw, unnest(range({len(self.columns)})) AS place, "
@@ -133,13 +156,7 @@ class Batch:
         )
         few = "count(*) AS n, min(row) AS first" if self.repeated else "1 AS n, row AS first"
         group = "GROUP BY place, raw" if self.repeated else ""
-        name = f"levels_of_{self.table}_{next(iter(self.columns.values()))}"
-        self._ask(
-            f"CREATE TEMP TABLE {name} AS SELECT place, {_TRIMMED} AS cell, n, first FROM "
-            f"(SELECT place, raw, {few} FROM {cells} WHERE raw IS NOT NULL {group})"
-        )
-        self._name = name
-        return name
+        return f"SELECT place, raw, {few} FROM {cells} WHERE raw IS NOT NULL {group}"
 
     def _as_text(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Return the rows and the cells of the levels of all columns, in the order of the rows."""
@@ -176,22 +193,25 @@ class Batch:
     def _numbered(self, cells: Sequence[str]) -> dict[str, np.ndarray]:
         """Return, for each row, the number of its cell in the order of `_converted`, or -1."""
         if self.rows > _FEW_ROWS:
-            return {cell: self._enumerated(cell) for cell in cells}
+            return self._enumerated(cells)
         listed = ", ".join(f"{self.columns[cell]} AS {cell}" for cell in cells)
         found = self._ask(f"SELECT {listed} FROM {self.table}").fetchnumpy()
         return {cell: Coded.of(_plain(found[cell], "text")).codes for cell in cells}
 
-    def _enumerated(self, cell: str) -> np.ndarray:
-        column = self.columns[cell]
-        self._ask(
-            f"CREATE TEMP TYPE level AS ENUM (SELECT {column} FROM {self.table} "
-            f"WHERE {column} IS NOT NULL GROUP BY {column} ORDER BY min(rowid))"
-        )
-        found = self._ask(
-            f"SELECT coalesce(enum_code({column}::level)::INT, -1) AS code FROM {self.table}"
-        ).fetchnumpy()["code"]
-        self._ask("DROP TYPE level")
-        return np.ma.getdata(found)
+    def _enumerated(self, cells: Sequence[str]) -> dict[str, np.ndarray]:
+        levels, codes = self._filled(), list[str]()
+        for place, (cell, column) in enumerate(self.columns.items()):
+            if cell in cells:
+                self._ask(
+                    f"CREATE TEMP TYPE level{place} AS ENUM (SELECT raw FROM {levels} "
+                    f"WHERE place = {place} ORDER BY first)"
+                )
+                codes.append(f"coalesce(enum_code({column}::level{place})::INT, -1) AS {cell}")
+        found = self._ask(f"SELECT {', '.join(codes)} FROM {self.table}").fetchnumpy()
+        for place, cell in enumerate(self.columns):
+            if cell in cells:
+                self._ask(f"DROP TYPE level{place}")
+        return {cell: np.ma.getdata(codes) for cell, codes in found.items()}
 
 
 def _trimmed(cell: str) -> str:
@@ -251,7 +271,17 @@ def _repeating(connection: Any, table: str, columns: list[str], rows: int) -> se
     found: set[str] = set()
     for start in range(0, len(columns), _WIDTH):
         part = columns[start : start + _WIDTH]
-        counts = ", ".join(f"approx_count_distinct({column})" for column in part)
-        levels = connection.execute(f"SELECT {counts} FROM {table}").fetchone()
-        found.update(c for c, count in zip(part, levels, strict=True) if _REPEATED * count <= rows)
+        if rows > _FEW_ROWS:  # the more rows there are, the more often a level stands
+            some = f"{table} WHERE rowid % {_STEP} = 0"
+            found.update(_repeated_in(connection, some, part, rows // _STEP))
+        others = [column for column in part if column not in found]
+        found.update(_repeated_in(connection, table, others, rows) if others else ())
     return found
+
+
+def _repeated_in(connection: Any, rows: str, columns: list[str], count: int) -> Iterator[str]:
+    counts = ", ".join(f"approx_count_distinct({column})" for column in columns)
+    levels = connection.execute(f"SELECT {counts} FROM {rows}").fetchone()
+    for column, different in zip(columns, levels, strict=True):
+        if _REPEATED * different <= count:
+            yield column

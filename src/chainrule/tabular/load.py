@@ -16,6 +16,9 @@ from chainrule.tabular.table import Kind
 
 __all__ = ["Cells", "load"]
 
+_MOST_MIXED = 512
+"""Mixed columns of one query."""
+
 
 @frozen
 class Cells:
@@ -113,11 +116,14 @@ def load(cells: Cells, plans: Plans, table: str) -> Plans:
     import duckdb
 
     intake = cells.intake
+    if not plans:
+        return plans
+    plans = _planned(plans)
     try:
         _create(cells, plans, table)
     except duckdb.ConversionException:
         others: dict[Plan, Plan] = {"number": intake.refused, "date": "text", "comma": "text"}
-        plans = {cell: others.get(plan, plan) for cell, plan in plans.items()}
+        plans = _planned({cell: others.get(plan, plan) for cell, plan in plans.items()})
         _create(cells, plans, table)
     rows = cells.ask(f"SELECT count(*) FROM {table}").fetchone()[0]
     if rows != intake.rows:
@@ -128,6 +134,13 @@ def load(cells: Cells, plans: Plans, table: str) -> Plans:
             do="write the file anew as plain CSV (comma, double quotes, one kind of line end)",
         )
     return plans
+
+
+def _planned(plans: Plans) -> Plans:
+    """Return plans that DuckDB can plan: for many mixed columns it takes the square of them."""
+    if list(plans.values()).count("mixed") <= _MOST_MIXED:
+        return plans
+    return {cell: "text" if plan == "mixed" else plan for cell, plan in plans.items()}
 
 
 def _create(cells: Cells, plans: Plans, table: str) -> None:

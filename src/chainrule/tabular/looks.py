@@ -31,6 +31,7 @@ _INDENT = 20
 """Blanks before a number that are looked behind."""
 _DIGIT, _POINT, _SIGN, _EXPONENT, QUOTE, BLANK, _COMMA, OTHER = (1 << bit for bit in range(8))
 _CODE = np.uint8(_DIGIT | QUOTE | BLANK)
+_BARE = np.uint8(_DIGIT | _POINT | _SIGN | _EXPONENT)
 _NUMBER = np.uint8(_CODE | _POINT | _SIGN | _EXPONENT)
 _DECIMAL = np.uint8(_CODE | _COMMA | _SIGN | _EXPONENT)
 _MARK, _COMMA_SIGN = 34, 44
@@ -96,6 +97,8 @@ class Looks:
         self.rows = 0
         self.doubtful = False
         """A sign stands behind another one: DuckDB takes `+-1` for a number."""
+        self.enclosed = False
+        """A delimiter or a line end stands between quotes, told by who cuts the cells."""
         self._seen = np.zeros(width, np.uint8)
         self._filled = np.zeros(width, np.int64)
         self._numbers = np.zeros(width, np.int64)
@@ -109,7 +112,7 @@ class Looks:
     def add(self, cut: Cut) -> None:
         """Look at a block of rows."""
         if not self._likely:
-            self._likely = [_likely(cut, column) for column in range(len(self._seen))]
+            self._likely = _likely_plans(cut)
             self._dates = [j for j, plan in enumerate(self._likely) if plan == "date"]
         self.doubtful = self.doubtful or (b"+" in cut.block and b"+-" in cut.block)
         cells = cut.cells
@@ -127,9 +130,8 @@ class Looks:
         for column in np.flatnonzero(~numeric):
             if self._likely[column] == "number":
                 self._numbers[column] += np.count_nonzero(_NUMERIC[cells[:, column]])
-        digits = (seen & ~_CODE == 0) & (seen != 0) & ~self._codes
-        for column in np.flatnonzero(digits).tolist():
-            self._codes[column] = _has_codes(cut, column)
+        digits = np.flatnonzero((seen & ~_CODE == 0) & (seen != 0) & ~self._codes)
+        self._codes[digits] = _have_codes(cut, digits)
         self.rows += len(cells)
 
     def plans(self) -> tuple[Plan, ...]:
@@ -139,6 +141,24 @@ class Looks:
     def pointed(self) -> tuple[int, ...]:
         """Return the columns with points in their cells."""
         return tuple(np.flatnonzero(self._seen & _POINT).tolist())
+
+    def bare_numbers(self) -> Mapping[int, int]:
+        """Return the columns of numbers without quotes or blanks, with their filled cells.
+
+        Words may stand among them. There is no such column in a table where cutting at each
+        delimiter would cut a cell.
+        """
+        if self.enclosed:
+            return {}
+        bare, mixed = self._seen & ~_BARE == 0, self._seen & QUOTE == 0
+        plans: list[tuple[int, Plan]] = [
+            (j, self._plan(j)) for j in np.flatnonzero(bare | mixed).tolist()
+        ]
+        return {
+            j: int(self._filled[j])
+            for j, plan in plans
+            if plan == "mixed" or (plan == "number" and bare[j])
+        }
 
     def commas(self) -> Mapping[int, tuple[int, str]]:
         """Return the columns that may have decimal commas, with row and text of the first."""
@@ -172,6 +192,20 @@ class Looks:
                 self._commas[column] = (self.rows + row, text.strip('" \t\v\f\r'))
 
 
+def _likely_plans(cut: Cut) -> list[Plan]:
+    """Guess the plan of each column by its first cells: of plain numbers all columns at once."""
+    first, starts, ends = cut.cells[:_SAMPLE], cut.starts[:_SAMPLE], cut.ends[:_SAMPLE]
+    bare = ((first != 0) & (first & ~_BARE == 0)).all(axis=0)
+    place, sign = _DATE[0]
+    dated = cut.a[np.minimum(starts[0] + place, len(cut.a) - 1)] == sign
+    plans: list[Plan] = []
+    fields = zip(starts.T.tolist(), ends.T.tolist(), (bare & ~dated).tolist(), strict=True)
+    for column, (begins, stops, plain) in enumerate(fields):
+        texts = [cut.block[i:j] for i, j in zip(begins, stops, strict=True)] if plain else [b"?"]
+        plans.append("number" if _are_numbers(texts) else _likely(cut, column))
+    return plans
+
+
 def _likely(cut: Cut, column: int) -> Plan:
     """Guess the plan of a column by its first cells."""
     rows = np.flatnonzero(cut.cells[:1000, column])[:_SAMPLE]
@@ -193,18 +227,19 @@ def _are_numbers(texts: list[bytes]) -> bool:
     return True
 
 
-def _has_codes(cut: Cut, column: int) -> bool:
-    """Say whether a cell of digits may begin with a zero before another one."""
-    a, starts = cut.a, cut.starts[:, column]
+def _have_codes(cut: Cut, columns: np.ndarray) -> np.ndarray:
+    """Say of each column whether a cell of digits may begin with a zero before another one."""
+    a, starts, ends = cut.a, cut.starts[:, columns], cut.ends[:, columns]
     begin = starts + (a[starts] == _MARK)
     for _ in range(_INDENT):
         blank = a[begin] == 32
         if not blank.any():
             break
         begin = begin + blank
-    begin = begin[begin + 1 < cut.ends[:, column]]
-    zero, blank = a[begin] == 48, a[begin] == 32
-    return bool((zero & (a[begin + 1] - 48 <= 9)).any() or blank.any())
+    second = begin + 1
+    blank, zero = a[begin] == 32, a[begin] == 48
+    zero &= a[np.minimum(second, len(a) - 1)] - 48 <= 9
+    return ((zero | blank) & (second < ends)).any(axis=0)
 
 
 def _are_dates(cut: Cut, column: int, rows: np.ndarray | slice = slice(None)) -> bool:
@@ -216,7 +251,7 @@ def _are_dates(cut: Cut, column: int, rows: np.ndarray | slice = slice(None)) ->
     if not (long | (length == 10) | (length <= 0)).all():
         return False
     days, times = begin[length > 0], begin[long]
-    separated = np.isin(a[times + 10], (32, 84)).all()
+    separated = ((a[times + 10] == 32) | (a[times + 10] == 84)).all()
     dated = _pattern(a, days, range(10), _DATE)
     return bool(separated and dated and _pattern(a, times, range(11, 19), _TIME))
 

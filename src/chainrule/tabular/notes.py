@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from chainrule.tabular.cells import MISSING_WORDS, Profile, misfit
@@ -9,7 +11,7 @@ from chainrule.tabular.load import Cells
 from chainrule.tabular.table import EXACT, Column
 from chainrule.tabular.typed import Typed
 
-__all__ = ["column_notes", "typed_notes"]
+__all__ = ["column_notes", "typed_notes", "words_note"]
 
 
 def column_notes(cells: Cells, cell: str, column: Column, profile: Profile) -> list[str]:
@@ -21,8 +23,8 @@ def column_notes(cells: Cells, cell: str, column: Column, profile: Profile) -> l
         found = cells.ask(
             f"SELECT DISTINCT {cell} FROM {cells.table(cell)} WHERE lower({cell}) IN ({listed})"
         )
-        words = ", ".join(sorted(repr(word) for (word,) in found.fetchall()))
-        notes.append(_words_note(column, profile, words))
+        words = [word for (word,) in found.fetchall()]
+        notes.append(words_note(column, profile.word, words))
     if kind == "number":
         notes += _rounded(cells, cell, column)
     nearly = profile.nearly() if kind == "text" else None
@@ -39,13 +41,15 @@ def typed_notes(cells: Cells, cell: str, typed: Typed) -> list[str]:
     if cell in cells.batches:
         return column_notes(cells, cell, typed.column, typed.profile)
     # Files of types know no other word for a missing number.
-    return [_words_note(typed.column, typed.profile, "'nan'")] if typed.profile.word else []
+    count = typed.profile.word
+    return [words_note(typed.column, count, ["nan"])] if count else []
 
 
-def _words_note(column: Column, profile: Profile, words: str) -> str:
+def words_note(column: Column, count: int, words: Sequence[str]) -> str:
+    """Return the note on cells that hold words for a missing one."""
     how = "read as words" if column.kind == "text" else "read as missing"
-    held = "1 cell holds" if profile.word == 1 else f"{profile.word:,} cells hold"
-    return f"{column.name}: {held} {words}, {how}"
+    held = "1 cell holds" if count == 1 else f"{count:,} cells hold"
+    return f"{column.name}: {held} {', '.join(sorted(map(repr, words)))}, {how}"
 
 
 def _rounded(cells: Cells, cell: str, column: Column) -> list[str]:

@@ -12,10 +12,18 @@ from chainrule.tabular.intake import Intake, Plans, require_columns
 from chainrule.tabular.looks import Plan
 from chainrule.tabular.paths import literal_path, parquet_rows
 from chainrule.tabular.source import Source
-from chainrule.tabular.table import Kind
+from chainrule.tabular.table import Kind, apart
 
-__all__ = ["Relation", "parquet_columns", "parquet_intake", "parquet_names", "relation_intake"]
+__all__ = [
+    "ZONED",
+    "Relation",
+    "parquet_columns",
+    "parquet_intake",
+    "parquet_names",
+    "relation_intake",
+]
 
+ZONED = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
 _DIGITS = 15
 """Decimal numbers of so many digits are float64 numbers, or their nearest ones in one division."""
 
@@ -40,16 +48,23 @@ class Relation:
     rows: int
 
 
-def parquet_intake(connection: Any, source: Source, wanted: Collection[str] | None) -> Intake:
+def parquet_intake(
+    connection: Any,
+    source: Source,
+    wanted: Collection[str] | None,
+    ignore: Collection[str] = (),
+) -> Intake:
     """Return what is known of a Parquet file; `wanted` names the columns that must be there."""
     file = parquet_rows(source.local)
     rows = int(connection.execute(f"SELECT count(*) FROM {file}").fetchone()[0])
     columns = parquet_columns(connection, source)
-    return relation_intake(Relation(source.name, file, columns, rows), wanted)
+    return relation_intake(Relation(source.name, file, columns, rows), wanted, ignore)
 
 
-def relation_intake(relation: Relation, wanted: Collection[str] | None) -> Intake:
-    """Return what is known of rows of types.
+def relation_intake(
+    relation: Relation, wanted: Collection[str] | None, ignore: Collection[str] = ()
+) -> Intake:
+    """Return what is known of rows of types; columns to ignore may hold whatever they do.
 
     Raises
     ------
@@ -58,9 +73,9 @@ def relation_intake(relation: Relation, wanted: Collection[str] | None) -> Intak
     """
     require_columns(tuple(name for name, *_ in relation.columns), wanted, relation.name)
     columns = [
-        _typed(relation.name, *column)
+        _typed(relation.name, *column, choice=wanted is None)
         for column in relation.columns
-        if wanted is None or column[0] in wanted
+        if column[0] not in ignore and (wanted is None or column[0] in wanted)
     ]
     if not relation.rows:
         raise DataError("the table has no rows", where=relation.name)
@@ -73,6 +88,7 @@ def relation_intake(relation: Relation, wanted: Collection[str] | None) -> Intak
         refused="text",
         kinds={column.name: column.kind for column in columns},
         binary=frozenset(column.name for column in columns if column.binary),
+        ignored=tuple(name for name, *_ in relation.columns if name in ignore),
     )
 
 
@@ -96,15 +112,18 @@ def _query(file: str, columns: Sequence[_Typed], plans: Plans) -> tuple[str, dic
     return f"SELECT {', '.join(listed)} FROM {file}", {}
 
 
-def _typed(source: str, name: str, quoted: str, kind: str) -> _Typed:
+def _typed(source: str, name: str, quoted: str, kind: str, choice: bool) -> _Typed:
+    """Return how a column is read; there may be a choice not to read it."""
     text = f"{quoted}::VARCHAR"
+    if not name:
+        raise DataError("a column has no name", where=source, got=f"a column of type {kind}")
     if kind == "BOOLEAN":
         return _Typed(name, "boolean", "boolean", f"{quoted}::DOUBLE", text)
     if kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION", "BLOB", "BIT", "VARIANT")):
         raise DataError(
             "a column holds lists, objects or bytes, not plain values",
             where=f"{source}, column {name!r}",
-            do="take it apart into plain columns, or remove it from the file",
+            do=apart(choice),
         )
     if kind in ("FLOAT", "DOUBLE"):
         value = f"{quoted}::DOUBLE"
@@ -113,8 +132,8 @@ def _typed(source: str, name: str, quoted: str, kind: str) -> _Typed:
         exact: Plan = "number" if _is_short(kind) else "text"
         return _Typed(name, "number", exact, f"{quoted}::DOUBLE", text)
     moment = ""
-    if kind == "TIMESTAMP WITH TIME ZONE":
-        moment = f"make_timestamp(epoch_us({quoted}))"
+    if kind in ZONED:
+        moment = f"make_timestamp(epoch_us({quoted}::TIMESTAMPTZ))"
     elif kind == "DATE" or kind.startswith("TIMESTAMP"):
         moment = f"{quoted}::TIMESTAMP"
     if moment:

@@ -8,7 +8,7 @@ so that a file means the same in each format. A text table is first surveyed by 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,14 @@ from chainrule.tabular.source import SUFFIXES as SUFFIXES
 from chainrule.tabular.source import Source, opened
 from chainrule.tabular.table import Kind, Table
 
-__all__ = ["SUFFIXES", "TableReader", "read_source", "read_table", "reading"]
+__all__ = ["SUFFIXES", "TableReader", "read_source", "read_table", "reading", "unreadable"]
 
 
 def read_table(
     path: str | os.PathLike[str],
     expected: Mapping[str, Kind] | None = None,
     dialect: Dialect = AS_FOUND,
+    ignore: Collection[str] = (),
 ) -> Table:
     r"""Read a table file into columns of numbers, truth values, dates and text.
 
@@ -44,6 +45,8 @@ def read_table(
         encoder asks for.
     dialect : Dialect, optional
         Delimiter, encoding, decimal sign and quotes of a text table, where they are known.
+    ignore : collection of str
+        Columns that are left out, whatever they hold. `Table.ignored` tells which were there.
 
     Raises
     ------
@@ -64,17 +67,20 @@ def read_table(
     """
     need_duckdb()
     with opened(path, dialect) as source:
-        return read_source(source, expected, dialect)
+        return read_source(source, expected, dialect, ignore)
 
 
 def read_source(
-    source: Source, expected: Mapping[str, Kind] | None = None, dialect: Dialect = AS_FOUND
+    source: Source,
+    expected: Mapping[str, Kind] | None = None,
+    dialect: Dialect = AS_FOUND,
+    ignore: Collection[str] = (),
 ) -> Table:
     """Read a table as `read_table` does, from a file that is open already."""
     # What does not fit into memory goes to the folder that is cleared away, not beside the user's
     # files.
     with reading(source.folder / "spill") as reader:
-        return reader.table(source, expected, dialect)
+        return reader.table(source, expected, dialect, ignore)
 
 
 @contextmanager
@@ -115,35 +121,47 @@ class TableReader:
         source: Source | Relation,
         expected: Mapping[str, Kind] | None = None,
         dialect: Dialect = AS_FOUND,
+        ignore: Collection[str] = (),
     ) -> Table:
         """Read a file, or rows that DuckDB has, as `read_table` does."""
         duckdb = need_duckdb()
         try:
-            intake = _intake(self.connection, source, dialect, expected)
+            ignore = frozenset(ignore)
+            intake = _intake(self.connection, source, dialect, expected, ignore)
             return read_columns(self.connection, intake, expected, dialect)
         except duckdb.OutOfMemoryException as error:
             raise MemoryError(str(error)) from None
-        except duckdb.Error as error:
-            raise _unreadable(source.name, error) from None
+        except (duckdb.Error, UnicodeDecodeError) as error:
+            raise unreadable(source.name, error) from None
 
 
 def _intake(
-    run: Any, source: Source | Relation, dialect: Dialect, expected: Mapping[str, Kind] | None
+    run: Any,
+    source: Source | Relation,
+    dialect: Dialect,
+    expected: Mapping[str, Kind] | None,
+    ignore: Collection[str],
 ) -> Intake:
     if isinstance(source, Relation):
-        return relation_intake(source, expected)
+        return relation_intake(source, expected, ignore)
     if source.form == "json":
-        return json_intake(source, expected)
+        return json_intake(source, expected, ignore)
     if source.form == "parquet":
-        return parquet_intake(run, source, expected)
-    return text_intake(source, dialect, expected)
+        return parquet_intake(run, source, expected, ignore)
+    return text_intake(source, dialect, expected, ignore)
 
 
-def _unreadable(source: str, error: Exception) -> DataError:
-    first = str(error).strip().splitlines()[0]
+def unreadable(source: str, error: Exception) -> DataError:
+    """Return the error for a file that DuckDB cannot read, in its words where these are words."""
+    lines = str(error).strip().splitlines() or [""]
+    said = lines[0].split(": ", 1)[-1]
+    # Of damaged bytes it says nothing, repeats them, or fails to say what it meant to.
+    plain = said.isprintable() and any(map(str.isalpha, said)) and "\ufffd" not in said
+    if isinstance(error, UnicodeError) or not plain:
+        said = "damaged bytes, where the file says what is in it"
     return DataError(
         "the file cannot be read as a table",
         where=source,
-        got=first.split(": ", 1)[-1][:160],
+        got=said[:160],
         do="check that the ending of the name says what the file is",
     )

@@ -208,7 +208,9 @@ class _Rows:
             raise _UnusualError
         inside = np.add.accumulate(marks.view(np.uint8), dtype=np.uint8) & 1  # odd stays odd
         found = k == 0
-        k[found & (inside == 1)] = OTHER
+        enclosed = found & (inside == 1)
+        k[enclosed] = OTHER
+        self.looks.enclosed = self.looks.enclosed or bool(enclosed.any())
         return np.flatnonzero(found & (inside == 0))
 
     def _rows(

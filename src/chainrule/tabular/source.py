@@ -5,8 +5,8 @@ Decisions
 a) DuckDB and Python read the same bytes. What DuckDB cannot read (another encoding, zstd,
    standard input) is first copied as UTF-8 into a folder of its own, which vanishes after; if the
    process is killed, with the next table that is read.
-b) zstd is unpacked by Python's own module. DuckDB also can, but takes a file that was cut off for
-   a whole one, without a word.
+b) zstd and gzip are unpacked by Python's own modules. DuckDB also can, but takes a zstd file that
+   was cut off for a whole one, without a word, and refuses gzip with zeros behind its end.
 c) A pipe can be read once, and a table is read twice; so only standard input, which is asked for
    by name (`-`), is copied. Other pipes are refused: one without a writer would never end.
 """
@@ -46,6 +46,7 @@ __all__ = [
     "damaged",
     "interrupts",
     "opened",
+    "plain_copy",
     "raise_not_utf8",
     "room",
     "unpacked",
@@ -200,6 +201,16 @@ def unpacked(path: Path) -> BinaryIO:
     if path.suffix.lower() == ".gz":
         return gzip.open(path, "rb")  # type: ignore[return-value]
     return _zstd().open(path, "rb") if _is_zstd(path) else path.open("rb")
+
+
+def plain_copy(source: Source) -> Path:
+    """Return the file that DuckDB reads as text: the file itself, or a copy unpacked from gzip."""
+    if source.local.suffix.lower() != ".gz":
+        return source.local
+    local = source.folder / "unpacked"
+    with room(source.folder), unpacked(source.local) as file, local.open("wb") as out:
+        shutil.copyfileobj(file, out, _BLOCK)
+    return local
 
 
 def _is_zstd(path: Path) -> bool:

@@ -12,7 +12,7 @@ c) Parquet is stored by columns, in groups of rows that may be larger than memor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from chainrule.tabular.dialect import Dialect
 from chainrule.tabular.forms import sql_text
 from chainrule.tabular.parquet import Relation, parquet_columns
 from chainrule.tabular.paths import literal_path, parquet_rows, require_plain
-from chainrule.tabular.reader import TableReader, reading
+from chainrule.tabular.reader import TableReader, reading, unreadable
 from chainrule.tabular.source import DAMAGE, Source, damaged, opened, raise_not_utf8
 from chainrule.tabular.stream_text import text_pieces
 from chainrule.tabular.table import Kind, Table
@@ -67,7 +67,9 @@ class FilePart:
     first_row: int = 0
 
 
-def file_parts(path: Path, dialect: Dialect, folder: Path, budget: Budget) -> Iterator[FilePart]:
+def file_parts(
+    path: Path, dialect: Dialect, folder: Path, budget: Budget, ignore: Collection[str] = ()
+) -> Iterator[FilePart]:
     """Yield the parts of a table file.
 
     Parameters
@@ -77,6 +79,8 @@ def file_parts(path: Path, dialect: Dialect, folder: Path, budget: Budget) -> It
     folder : Path
         Room for one part at a time, and for a copy of what has to be unpacked first.
     budget : Budget
+    ignore : collection of str
+        Columns that are left out.
 
     Raises
     ------
@@ -91,9 +95,10 @@ def file_parts(path: Path, dialect: Dialect, folder: Path, budget: Budget) -> It
     ):
         try:
             if source.form == "parquet":
-                yield from _parquet_parts(source, folder, budget, reader)
+                yield from _parquet_parts(source, folder, budget, reader, ignore)
             else:
-                yield from _text_parts(source, dialect, folder, budget.part_bytes, reader)
+                size = budget.part_bytes
+                yield from _text_parts(source, dialect, folder, size, reader, ignore)
         except UnicodeDecodeError:
             raise_not_utf8(source)
         except DAMAGE as error:
@@ -101,7 +106,12 @@ def file_parts(path: Path, dialect: Dialect, folder: Path, budget: Budget) -> It
 
 
 def _text_parts(
-    source: Source, dialect: Dialect, folder: Path, size: int, reader: TableReader
+    source: Source,
+    dialect: Dialect,
+    folder: Path,
+    size: int,
+    reader: TableReader,
+    ignore: Collection[str],
 ) -> Iterator[FilePart]:
     part = folder / ("part.jsonl" if source.form == "json" else "part.csv")
     own = replace(source, name=str(part), local=part, folder=folder)
@@ -110,28 +120,28 @@ def _text_parts(
             part.write_bytes(piece.data)
         except OSError as error:
             raise said(error, folder) from error
-        read = partial(reader.table, own, dialect=dialect)
+        read = partial(reader.table, own, dialect=dialect, ignore=ignore)
         yield FilePart(str(part), source.name, read, piece.lines)
 
 
 def _parquet_parts(
-    source: Source, folder: Path, budget: Budget, reader: TableReader
+    source: Source, folder: Path, budget: Budget, reader: TableReader, ignore: Collection[str]
 ) -> Iterator[FilePart]:
     import duckdb
 
     name, file = str(folder / "part.parquet"), folder / "copy.db"
     try:
-        copy = _Copy(reader.connection, source, file, budget.spare)
+        copy = _Copy(reader.connection, source, file, budget.spare, ignore)
         step = max(int(budget.part_bytes * copy.rows / max(copy.bytes, 1)), 1)
         for first in range(0, copy.rows, step):
             part = copy.part(name, first, min(first + step, copy.rows))
-            yield FilePart(name, source.name, partial(reader.table, part), None, first)
+            read = partial(reader.table, part, ignore=ignore)
+            yield FilePart(name, source.name, read, None, first)
         copy.remove()
     except duckdb.OutOfMemoryException as error:
         raise _too_little(source, budget, str(error)) from None
-    except duckdb.Error as error:
-        got = str(error).strip().splitlines()[0][:160]
-        raise DataError("the file cannot be read as a table", where=source.name, got=got) from None
+    except (duckdb.Error, UnicodeDecodeError) as error:
+        raise unreadable(source.name, error) from None
 
 
 def _too_little(source: Source, budget: Budget, got: str) -> ChainruleError:
@@ -147,36 +157,41 @@ def _too_little(source: Source, budget: Budget, got: str) -> ChainruleError:
 class _Copy:
     """A Parquet file in DuckDB's own database: tables p0, p1, ... of neighbouring columns."""
 
-    def __init__(self, connection: Any, source: Source, file: Path, limit: int) -> None:
+    def __init__(
+        self, connection: Any, source: Source, file: Path, limit: int, ignore: Collection[str]
+    ) -> None:
         self.connection, self.file = connection, file
         # What is read ahead would be a whole row group, all columns of it.
         connection.execute("SET disable_parquet_prefetching = true")
         self.columns = parquet_columns(connection, source)
-        block = _block(len(self.columns), limit)
+        copied = [column for column in self.columns if column[0] not in ignore]
+        block = _block(len(copied), limit)
         connection.execute(f"ATTACH {sql_text(str(file))} AS copy (BLOCK_SIZE {block})")
-        sizes, self.rows, self.bytes = self._sizes(source.local, len(self.columns))
+        sizes, self.rows, self.bytes = self._sizes(source.local, [c[0] for c in copied])
         if not self.rows:
             raise DataError("the table has no rows", where=source.name)
         self.tables, whole = 0, parquet_rows(source.local)
         for group in _groups(sizes, limit // 3):
-            columns = ", ".join(self.columns[place][1] for place in group)
+            columns = ", ".join(copied[place][1] for place in group)
             connection.execute(f"CREATE TABLE copy.p{self.tables} AS SELECT {columns} FROM {whole}")
             self.tables += 1
 
-    def _sizes(self, path: Path, columns: int) -> tuple[list[int], int, int]:
+    def _sizes(self, path: Path, columns: list[str]) -> tuple[list[int], int, int]:
         """Return the bytes of each column's largest piece, the rows, and the bytes in all."""
         file = sql_text(literal_path(path))
         found = self.connection.execute(
-            "SELECT path_in_schema, max(total_uncompressed_size), sum(total_uncompressed_size), "
-            f"min(column_id) FROM parquet_metadata({file}) GROUP BY path_in_schema"
+            "SELECT path_in_schema, max(total_uncompressed_size), sum(total_uncompressed_size) "
+            f"FROM parquet_metadata({file}) GROUP BY path_in_schema"
         ).fetchall()
         count = f"SELECT sum(num_rows) FROM parquet_file_metadata({file})"
         rows = int(self.connection.execute(count).fetchone()[0] or 0)
-        sizes = [int(largest) for _, largest, _, _ in sorted(found, key=lambda row: row[3])]
-        if len(sizes) != columns:  # nested columns: the reader refuses them by name
-            sizes = [max(sizes, default=0)] * columns
+        largest = {str(name): int(size) for name, size, _ in found}
+        # Pieces of nested columns have other names; the reader refuses such columns.
+        most = max(largest.values(), default=0)
+        sizes = [largest.get(name, most) for name in columns]
         # Values of Parquet are dense; as text and as numbers of eight bytes they take more.
-        return sizes, rows, 2 * sum(int(row[2]) for row in found)
+        chosen = [int(size) for name, _, size in found if str(name) in columns]
+        return sizes, rows, 2 * sum(chosen)
 
     def part(self, name: str, first: int, last: int) -> Relation:
         """Return rows `first` to `last - 1`."""

@@ -101,12 +101,14 @@ def read(
     notes: dict[str, str] = {}
     done = 0
     readings: list[Reading | None] = []
-    for part in file_parts(path, dialect, room, budget):
+    left: dict[str, None] = {}
+    for part in file_parts(path, dialect, room, budget, ignore):
         with _whole(part):
             table = part.read(None)
         readings.append(table.reading)
+        left.update(dict.fromkeys(table.ignored))
         if not done and not part.name.endswith(".jsonl"):
-            _require_columns(target, ignore, table.names, str(path))
+            _require_columns(target, ignore, (*table.names, *left), str(path))
         cache.add(_placed(table, part))
         for note in table.notes:
             notes.setdefault(re.sub(r"[0-9][0-9,]*", "0", note), _told(note, part))
@@ -114,7 +116,7 @@ def read(
         del table  # before the next one is read
         tell("reading", done)
     kinds = cache.kinds()
-    _require_columns(target, ignore, tuple(kinds), str(path))
+    _require_columns(target, ignore, (*kinds, *left), str(path))
     changed = _read_again(path, dialect, room, budget, cache, kinds)
     listed = [note for note in notes.values() if note.partition(":")[0] not in changed]
     listed = listed[:_MOST_NOTES] + [f"{name}: {_MIXED}" for name in sorted(changed)]

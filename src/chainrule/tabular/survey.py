@@ -28,6 +28,8 @@ from chainrule.tabular.table import BLANKS
 __all__ = ["Survey", "copied", "named_rows", "survey_text"]
 
 DELIMITERS = (",", ";", "\t", "|")
+_MOST_PLACES = 8
+"""Columns of one name that a message lists."""
 _EXCEL = ["sep=", ""]
 """The line `sep=;`, by which Excel tells itself the delimiter, once it is split by it."""
 
@@ -267,11 +269,12 @@ def _header(source: Source, line: int, header: list[str]) -> tuple[tuple[str, ..
             notes.append(f"column {index + 1} has no name and is called {names[index]}")
     for name, count in Counter(names).items():
         if count > 1:
-            places = ", ".join(str(i + 1) for i, other in enumerate(names) if other == name)
+            places = [str(i + 1) for i, other in enumerate(names) if other == name]
+            more = f", ... ({count:,} in all)" if count > _MOST_PLACES else ""
             raise DataError(
                 f"several columns are called {name[:60]!r}",
                 where=where,
-                got=f"columns {places}",
+                got=f"columns {', '.join(places[:_MOST_PLACES])}{more}",
                 do="give each column its own name",
             )
     return tuple(map(sys.intern, names)), notes

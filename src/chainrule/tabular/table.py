@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import field, replace
 from functools import cached_property
@@ -22,6 +23,7 @@ __all__ = [
     "Column",
     "Kind",
     "Table",
+    "apart",
     "missing_column",
     "require_ignored",
 ]
@@ -30,6 +32,8 @@ Kind: TypeAlias = Literal["number", "boolean", "date", "text", "empty"]
 KINDS: tuple[Kind, ...] = ("number", "boolean", "date", "text", "empty")
 BLANKS = " \t\r\n\v\f\u00a0\u202f\ufeff"
 """What is taken off both ends of a cell: spaces, tabs, line ends, spaces that do not break."""
+_LONG = 80
+"""Characters of a name that a message repeats."""
 EXACT = 2.0**53
 """From here on float64 does not tell all whole numbers apart."""
 
@@ -133,6 +137,8 @@ class Table:
         The line of the file of each row, from 1, where the rows are lines of text.
     reading : Reading, optional
         How the file was written, if it was read from one.
+    ignored : tuple of str
+        Columns of the file that were not read, as asked.
     """
 
     columns: tuple[Column, ...]
@@ -140,6 +146,7 @@ class Table:
     notes: tuple[str, ...] = field(default=())
     lines: np.ndarray | None = field(default=None, compare=False)
     reading: Reading | None = field(default=None, compare=False)
+    ignored: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if not self.columns:
@@ -207,13 +214,40 @@ def missing_column(
     otherwise: str = "add it to the table; an empty column is read as missing",
 ) -> DataError:
     """Return the error for a column that is not there; what to do if no name is near."""
-    listed = ", ".join(names[:20]) + (f", ... ({len(names)} in all)" if len(names) > 20 else "")
+    listed = ", ".join(map(_spelt, names[:20]))
+    more = f", ... ({len(names)} in all)" if len(names) > 20 else ""
     return DataError(
-        f"there is no column called {name!r}",
+        f"there is no column called {name[:_LONG]!r}",
         where=source,
-        expected=f"one of {listed}",
-        do=_near(name, names) or otherwise,
+        expected=f"one of {listed}{more}",
+        do=_near(name, names) or _undivided(name, names) or otherwise,
     )
+
+
+def _undivided(name: str, names: tuple[str, ...]) -> str:
+    """Return what to do if the name is only a part of the one field that was found."""
+    if len(names) != 1 or not name:
+        return ""
+    before, found, behind = names[0].partition(name)
+    sign = before[-1:] or behind[:1]
+    if not found or not sign or sign.isalnum() or sign in "_\"'":
+        return ""
+    words = {" ": "space", "\t": "tab", ";": "semicolon", "|": "pipe", ",": "comma"}
+    is_ = f'delimiter="{words.get(sign, sign)}"'
+    return f"the header is one field; say what stands between fields: {is_}"
+
+
+def apart(choice: bool) -> str:
+    """Return what to do about a column of lists; there may be a choice not to read it."""
+    other = ", or leave it out with ignore=" if choice else ""
+    return f"take it apart into plain columns, or remove it from the file{other}"
+
+
+def _spelt(name: str) -> str:
+    """Return a name as it can be typed: in quotes where blanks or commas would mislead."""
+    name = name if len(name) <= _LONG else name[: _LONG - 1] + "…"
+    plain = name.isprintable() and name == " ".join(name.split()) and "," not in name
+    return name if plain and name else repr(name)
 
 
 def require_ignored(
@@ -226,8 +260,9 @@ def require_ignored(
     DataError
         The message suggests near names.
     """
+    known = set(names)
     for name in ignore:
-        if name not in names:
+        if name not in known:
             raise missing_column(
                 name, names, source, "take it off the list of columns to leave out"
             )
@@ -236,6 +271,19 @@ def require_ignored(
 
 
 def _near(name: str, names: tuple[str, ...]) -> str:
-    """Return "did you mean ...", a name that differs only in case before any other."""
-    same = [other for other in names if other.casefold() == name.casefold()]
-    return f"did you mean {' or '.join(same)}?" if same else suggest(name, names)
+    """Return "did you mean ...", names that read the same before any other."""
+    same = [other for other in names if _read_aloud(other) == _read_aloud(name)]
+    if not same:
+        return suggest(name, [other for other in names if len(other) <= _LONG])
+    alike = [
+        unicodedata.normalize("NFC", other) == unicodedata.normalize("NFC", name) for other in same
+    ]
+    spelt = [
+        ascii(other) if look else _spelt(other) for other, look in zip(same, alike, strict=True)
+    ]
+    return f"did you mean {' or '.join(spelt)}?"
+
+
+def _read_aloud(name: str) -> str:
+    """Return what is left of a name without case, blanks around it, and ways to write a letter."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())

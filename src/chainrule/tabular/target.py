@@ -179,8 +179,14 @@ class TargetCode:
             return cls(column.name, column.kind, task)
         return cls(column.name, column.kind, task, None, mean, deviation)
 
-    def encode(self, column: Column) -> np.ndarray:
+    def encode(self, column: Column, table: Table | None = None) -> np.ndarray:
         """Return the targets as a network learns them: float64, or class positions as int64.
+
+        Parameters
+        ----------
+        column : Column
+        table : Table, optional
+            The table of the column, which knows the lines of its rows.
 
         Raises
         ------
@@ -199,7 +205,8 @@ class TargetCode:
             row = int(np.argmax(codes < 0))
             raise TargetError(
                 "a label is not among the classes that were learned",
-                where=f"target {self.name!r}, data row {row + 1}",
+                where=f"{f'data row {row + 1}' if table is None else table.place(row)}, "
+                f"target {self.name!r}",
                 expected="one of " + ", ".join(str(label) for label in self.classes[:20]),
                 got=shown(column.values[row]),
             )
