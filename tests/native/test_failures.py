@@ -154,7 +154,16 @@ def test_a_gradient_whose_squares_overflow_is_still_finite(optimizer: Any, clip:
     assert apart(theirs.weights, ours.weights) <= 1e-6
 
 
-def test_such_a_gradient_keeps_its_penalties_until_it_is_clipped() -> None:
+@pytest.mark.parametrize("clip", [None, 1.0, "clip_value"])
+@pytest.mark.parametrize("size", [1e-30, 1e-20, 1e-13])
+def test_a_gradient_whose_squares_vanish_has_a_norm(size: float, clip: Any) -> None:
+    plan = linear(optimizer=SGD(0.1), clip=clip)
+    (right, _), (found, _) = runs(Trouble("", None, scaled(size), plan), "float32")
+    assert 0.0 < found.gradient_norm < 1e3 * size
+    assert found.gradient_norm == pytest.approx(right.gradient_norm, rel=1e-5)
+
+
+def test_a_gradient_too_large_keeps_its_penalties_until_it_is_clipped() -> None:
     plan = linear(optimizer=SGD(0.1), clip=1.0, penalties=L2(1e21))
     (right, theirs), (found, ours) = runs(Trouble("", None, scaled(3e11), plan), "float32")
     assert found.steps == right.steps

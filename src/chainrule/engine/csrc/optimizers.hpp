@@ -189,16 +189,33 @@ struct UnitSums {
 
 template <class T>
 struct VectorSums {
-    Vec<T> squares, absolute, weights;
+    Vec<T> squares, small, absolute, weights;
 
-    CR_INLINE void clear() { squares = absolute = weights = Vec<T>{}; }
+    CR_INLINE void clear() { squares = small = absolute = weights = Vec<T>{}; }
+
+    // The squares of numbers below 1e-19 are not float32 numbers: they are counted enlarged as well.
+    CR_INLINE void count(Vec<T> g) {
+        squares = fma(g, g, squares);
+        if constexpr (enlarged) {
+            const Vec<T> large = g * set1<T>(kEnlarged);
+            small = fma(large, large, small);
+        }
+    }
 
     CR_INLINE void into(UnitSums& sums, bool penalised) const {
-        sums.squares += static_cast<double>(lane_sum<T>(squares));
+        double total = static_cast<double>(lane_sum<T>(squares));
+        if constexpr (enlarged)
+            if (total < 1e-25)
+                total = static_cast<double>(lane_sum<T>(small)) / (double(kEnlarged) * double(kEnlarged));
+        sums.squares += total;
         if (!penalised) return;
         sums.absolute += static_cast<double>(lane_sum<T>(absolute));
         sums.weights += static_cast<double>(lane_sum<T>(weights));
     }
+
+   private:
+    static constexpr bool enlarged = sizeof(T) == 4;
+    static constexpr T kEnlarged = T(1.152921504606846976e18);  // 2^60
 };
 
 template <class T>
@@ -216,7 +233,7 @@ CR_INLINE Vec<T> full_gradient(const UpdateRule<T>& rule, Vec<T> g, Vec<T> w, Ve
         sums.absolute += size;
         sums.weights = fma(w, w, sums.weights);
     }
-    sums.squares = fma(g, g, sums.squares);
+    sums.count(g);
     return g;
 }
 
@@ -252,7 +269,7 @@ CR_INLINE void update_run(const UpdateRule<T>& rule, const T* g, T* w, T* const*
         if constexpr (S == Shaping::any)
             gradient = shaped_gradient<T>(rule, gradient, weight, own);
         else
-            own.squares = fma(gradient, gradient, own.squares);
+            own.count(gradient);
         if constexpr (S == Shaping::factors) {
             gradient = gradient * shrink;
             weight = weight * keep;

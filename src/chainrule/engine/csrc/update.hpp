@@ -235,7 +235,7 @@ class UnitWork {
             if (penalised)
                 store(run.gradient + i, full_gradient<T>(rule, g, load(w + i), own));
             else
-                own.squares = fma(g, g, own.squares);
+                own.count(g);
         }
         sums = own;
     }
