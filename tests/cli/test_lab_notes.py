@@ -27,6 +27,8 @@ def test_a_recipe_prints_its_conclusions_and_writes_its_page(commands: Commands)
     found = commands.run("lab-notes", "relu-gradients")
     assert found.code == 0
     assert "supported" in found.out
+    titles = ("The four gradients for MSE", "The four gradients for cross-entropy")
+    assert all(found.out.count(title) == 1 for title in titles)  # which table is which
     assert commands.files() == {"relu-gradients.html"}
     again = commands.run("lab-notes", "relu-gradients")
     assert again.code == 2

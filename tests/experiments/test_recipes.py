@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from xml.etree import ElementTree as ET
@@ -13,9 +15,15 @@ import pytest
 import chainrule as cr
 from chainrule.errors import DataError, InvalidParameterError, UnknownNameError, UsageError
 from chainrule.experiments.recipes import RECIPES
-from chainrule.experiments.recipes.evidence import DIRECTIONS
+from chainrule.experiments.recipes.depth_picture import depth_picture
+from chainrule.experiments.recipes.evidence import DIRECTIONS, Evidence, compared
 from chainrule.experiments.recipes.report import LabReport
+from chainrule.experiments.recipes.tables import arm_sheet
+from chainrule.experiments.recipes.task import Facts
 from chainrule.experiments.recipes.valley import rosenbrock, start_of, walks
+from chainrule.experiments.recipes.valley_picture import valley_picture
+from chainrule.experiments.recipes.verdicts import verdict_of
+from chainrule.experiments.result import Result
 from chainrule.maths.optimizers import SGD, Adam
 
 HELD = {
@@ -25,6 +33,7 @@ HELD = {
     },
     "activations": {
         "ReLU learns in fewer epochs than sigmoid": "supported",
+        "after as many epochs, ReLU errs less than sigmoid": "supported",
         "ReLU ends with a better score than tanh": "no difference",
         "at the start, sigmoid lets less of the gradient through than ReLU": "supported",
         "ReLU switches off more of its values than tanh saturates": "supported",
@@ -171,6 +180,68 @@ def test_runs_that_diverge_are_counted_and_not_dropped() -> None:
     assert set(found.directions.values()) == {"no difference"}
 
 
+def made(settings: Sequence[Mapping[str, object]], lost: int = 0) -> Evidence:
+    """Return evidence of three runs a setting; of the last one, `lost` diverged at 1e35."""
+    facts = Facts("made", "accuracy", 100, 60, 20, 20, 4, 2, 0.5, 0.7, "softmax_cross_entropy")
+    runs = [
+        Result(
+            setting,
+            repeat,
+            repeat,
+            repeat,
+            0.9,
+            history=[{"epoch": 1, "step": 9, "validation_loss": 1e35 if ill else 0.3}],
+            stop_reason="diverged" if ill else "epochs",
+        )
+        for setting in settings
+        for repeat in range(3)
+        for ill in [setting is settings[-1] and repeat < lost]
+    ]
+    return Evidence(facts, tuple(runs))
+
+
+def test_a_run_that_diverged_has_the_loss_of_guessing() -> None:
+    """Its last number before the end may be 1e35, and would be the mean of all."""
+    evidence = made([{"rate": 0.1}, {"rate": 1.0}], lost=1)
+    losses = evidence.values({"rate": 1.0}, lambda run: evidence.last(run, "validation_loss"))
+    assert losses == [0.7, 0.3, 0.3]
+
+
+def test_a_table_has_a_column_for_each_axis_and_names_lost_runs() -> None:
+    settings = [{"batch_size": b, "learning_rate": r} for b in (16, 32) for r in (0.1, 1.0)]
+    measures = {"test accuracy": lambda run: 0.9}
+    whole = arm_sheet(made(settings), "All", measures)
+    assert whole.heads == ("batch size", "learning rate", "test accuracy")
+    assert whole.left == (0, 1)
+    assert whole.rows[1][:2] == ("16", "1")
+    assert whole.note.endswith("No run diverged.")
+    ill = arm_sheet(made(settings, lost=2), "All", measures, arms=settings[2:])
+    assert [row[-1] for row in ill.rows] == ["none", "2 of 3"]
+    assert ill.heads[-1] == "diverged"
+
+
+def test_the_page_shows_each_claim_with_its_verdict_and_its_interval() -> None:
+    found = report("large-batch")
+    text = found.to_html()
+    shown = text[text.index("What the numbers say") : text.index("</ol>")]
+    kinds = {"supported": "yes", "not supported": "no", "no difference": "open"}
+    verdicts = [
+        f'<span class="found {kinds[each.direction]}">{each.direction}</span>'
+        for each in found.conclusions
+    ]
+    assert re.findall(r'<span class="found.*?</span>', shown) == verdicts
+    assert shown.count("<svg") == shown.count('class="reach"') == len(found.conclusions)
+    assert shown.count('class="run"') == sum(c.numbers["repeats"] for c in found.conclusions)
+
+
+def test_a_verdict_without_an_interval_has_no_picture() -> None:
+    one = compared("a wins", ("a", "b"), ([2.0], [1.0]), "marks", overlap=0.0)
+    assert not verdict_of(one).drawing
+    gone = compared("a", ("a", "b"), ([0.0, 1.0], [1.0, 2.0]), "x", overlap=0.0, ratio=True)
+    assert not verdict_of(gone).drawing
+    assert verdict_of(gone).kind == "open"
+
+
 def test_what_is_wrong_is_said() -> None:
     with pytest.raises(UnknownNameError, match="large-batch"):
         cr.lab_notes("large-bach")
@@ -184,6 +255,25 @@ def test_what_is_wrong_is_said() -> None:
         cr.lab_notes("warmup", repeats=0)
     with pytest.raises(UsageError, match="trains nothing"):
         cr.lab_notes("relu-gradients", "digits")
+
+
+def test_a_gradient_beyond_the_plane_is_not_bent_into_it() -> None:
+    means = {
+        ("relu", scheme, n): far**n
+        for scheme, far in (("He", 2.0), ("Xavier", 0.1))
+        for n in (2, 50)
+    }
+    picture = depth_picture(means)
+    with picture.drawn() as figure:
+        drawn = [np.array(line.get_ydata(), float).tolist() for line in figure.axes[0].lines]
+    assert [4.0, 2.0**50] in drawn
+    assert picture.caption.endswith("Lines that leave the plane go on, to 1e-50 and 1.1e+15.")
+    assert "leave" not in depth_picture({("relu", "He", n): 1.0 for n in (2, 50)}).caption
+
+
+def test_the_valley_names_its_axes() -> None:
+    drawn = valley_picture({"Adam": {"path": [(-1.2, 1.0), (1.0, 1.0)], "steps": 9}}).svg()
+    assert {"x", "y"} <= set(re.findall(r">([^<]+)</text>", drawn))
 
 
 def test_the_valley_has_its_floor_and_its_gradient() -> None:

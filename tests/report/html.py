@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 ALLOWED = {
     *("html", "head", "meta", "title", "style", "body", "section", "h1", "h2", "p", "div", "span"),
-    *("b", "ul", "li", "pre", "footer", "figure", "figcaption"),
+    *("b", "ul", "ol", "li", "h3", "pre", "footer", "figure", "figcaption"),
     *("table", "thead", "tbody", "tr", "th", "td", "svg", "path", "text", "rect", "circle"),
 }
 PAYLOADS = [

@@ -21,6 +21,7 @@ from chainrule.report import (
     residual_chart,
     scatter_chart,
 )
+from chainrule.report.page import Verdict
 from chainrule.report.style import STYLE
 from tests.report.html import PAYLOADS, require_harmless
 
@@ -47,6 +48,7 @@ def test_nothing_becomes_markup(payload: str) -> None:
         [(payload,)],
         facts={payload: payload},
         code=payload,
+        verdicts=[Verdict(payload, payload, payload, [payload], drawings[0])],
     )
     tile = Tile(payload, payload, payload)
     text = page(payload, payload, [section], tiles=[tile], facts={payload: payload}, footer=payload)
@@ -105,6 +107,32 @@ def test_a_phone_has_larger_letters_in_pictures_and_two_tiles_in_a_row() -> None
     drawing = line_chart({"a": [1.0, 2.0]}, "epoch")
     assert 'width="560"' in drawing  # what the style sheet speaks of
     assert int(size[1]) * 358 / 560 > 9  # in pixels of a phone that is 390 wide
+
+
+def test_a_number_is_not_broken_behind_its_sign() -> None:
+    said = "is -0.001; its interval, 3.6e-12 to +7.4, <b> of a-1 in 2-3."
+    text = page("t", "", [Section("s", verdicts=[Verdict("c", "f", "no", [said])])])
+    assert re.findall(r'<span class="whole">(.*?)</span>', text) == ["-0.001", "3.6e-12", "+7.4"]
+    assert "&lt;b&gt; of a-1 in 2-3." in text
+    assert ".whole { white-space: nowrap; }" in STYLE
+
+
+def test_a_verdict_reads_the_same_in_grey() -> None:
+    """Its word says it; filled, strong and dashed frames differ without any colour."""
+    kinds = {"yes": "supported", "no": "not supported", "open": "no difference"}
+    verdicts = [Verdict(f"claim {kind}", said, kind) for kind, said in kinds.items()]
+    text = page("t", "", [Section("s", verdicts=verdicts)])
+    for kind, said in kinds.items():
+        assert f'<span class="found {kind}">{said}</span>' in text
+        (look,) = re.findall(rf"\.found\.{kind} {{([^}}]*)}}", STYLE)
+        assert "--first" not in look
+        assert "--second" not in look
+
+
+def test_a_phone_breaks_no_number_and_says_where_a_picture_goes_on() -> None:
+    assert "th, td:first-child { overflow-wrap: break-word; }" in STYLE
+    narrow = STYLE[STYLE.index("@media (max-width: 36rem)") : STYLE.index("@media print")]
+    assert "svg[stroke-linejoin] + figcaption::after" in narrow  # pictures wider than the phone
 
 
 def test_names_of_lines_do_not_touch_in_larger_letters() -> None:

@@ -81,6 +81,15 @@ def test_the_page_of_a_sweep_concludes_first_and_holds_every_picture() -> None:
     assert html == sweep_page(made(sweep()), command="chainrule sweep table.csv")
 
 
+def test_the_title_says_what_was_asked(bare: None) -> None:
+    found = sweep_page(made(sweep()), title="homes.csv")
+    assert "<h1>Sweep of batch_size, learning_rate: homes.csv</h1>" in found
+    assert "<h1>Sweep of batch_size, learning_rate</h1>" in sweep_page(made(sweep()))
+    rows = [run({"a": a}, r, score=0.8 + 0.01 * r * a) for a in (0, 1) for r in range(5)]
+    said = comparison_page(compared(made(rows)), title="homes.csv")
+    assert "<h1>Comparison of 2 settings: homes.csv</h1>" in said
+
+
 def test_recorded_runs_add_what_was_seen_inside() -> None:
     rows = [run({"activation": a}, recording=recording(2, a)) for a in ("relu", "tanh")]
     html = sweep_page(made(rows))

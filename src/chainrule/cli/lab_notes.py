@@ -8,7 +8,14 @@ from typing import Any
 import click
 
 from chainrule.cli.group import VERBS
-from chainrule.cli.options import PATH, debug_option, dialect_options, force_option, json_option
+from chainrule.cli.options import (
+    PATH,
+    Count,
+    debug_option,
+    dialect_options,
+    force_option,
+    json_option,
+)
 
 __all__ = ["command"]
 
@@ -24,7 +31,7 @@ HTML = "Where the page goes.  [default: NAME.html here; none with --json or --ou
 @click.option("--repeats", type=click.IntRange(1, 1000), help="Splits and seeds of each setting.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the first repeat.")
 @click.option("--quick", is_flag=True, help="Fewer epochs, rows and settings: to see how it goes.")
-@click.option("--workers", type=click.IntRange(1), help="Runs at a time.  [default: each core]")
+@click.option("--workers", type=Count(), help="Runs at a time.  [default: each core]")
 @click.option("--out", type=PATH, metavar="FOLDER", help=OUT)
 @click.option("--html", type=PATH, metavar="FILE", help=HTML)
 @dialect_options
@@ -130,14 +137,16 @@ def _show(screen: Any, report: Any) -> None:
         screen.facts({"data": facts.words(), "varied": report.recipe.varied})
         screen.gap()
     for sheet in report.recipe.sheets(report.evidence)[: 1 if facts is not None else None]:
+        screen.line((sheet.title, "title"))
+        screen.gap()
         screen.table(sheet.heads, sheet.rows, right=sheet.right)
         screen.gap()
     for place, conclusion in enumerate(report.conclusions, 1):
-        screen.line((f"{place}. {conclusion.claim}", "title"))
+        screen.numbered(place, conclusion.claim)
         style = {"supported": "good", "not supported": "bad"}.get(conclusion.direction, "note")
-        screen.line("   ", (conclusion.direction, style))
+        screen.beneath((conclusion.direction, style))
         for sentence in conclusion.sentences:
-            screen.line(f"   {sentence}")
+            screen.beneath(sentence)
         screen.gap()
     for words in report.observations():
         screen.note(words)

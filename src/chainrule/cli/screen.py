@@ -24,6 +24,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
 
+from chainrule.cli.screen_table import widths_of
 from chainrule.cli.words import folded, readable
 from chainrule.errors import ChainruleError
 
@@ -41,10 +42,9 @@ _THEME = Theme(
     }
 )
 _WIDEST = 100
+_INDENT, _PAD = 2, 2
 _LABEL = 8
 """Least width of the names of facts, so that the values of all blocks begin in one column."""
-FIRST = 16
-"""Least width of the first column of a table that has longer names."""
 _LINE = Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
 _LINE_ASCII = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 _BARS = "▁▂▃▄▅▆▇█"
@@ -132,6 +132,19 @@ class Screen:
         head.stylize("title", 0, len(title))
         self._hanging((f"{number}.", ""), head)
 
+    def beneath(self, text: str | tuple[str, str]) -> None:
+        """Print words, or (words, style), under the title of a numbered finding.
+
+        Outside a terminal they stay one line, so that logs can be searched.
+        """
+        words, style = (text, "") if isinstance(text, str) else text
+        if not self.live:
+            self.line("    ", (words, style))
+            return
+        shown = self._folded(readable(words), 4)
+        shown.stylize(style)
+        self._print(Padding(shown, (0, 0, 0, 6), expand=False))
+
     def _hanging(self, label: tuple[str, str], text: str | Text) -> None:
         grid = Table.grid(padding=(0, 2))
         shown = self._folded(readable(text), len(label[0])) if isinstance(text, str) else text
@@ -181,28 +194,45 @@ class Screen:
         right : positions of the columns that are aligned to the right
         strong : position of the column that the reader looks at first
         """
+        cells = [[readable(cell) for cell in row] for row in rows]
+        titles = [readable(head) for head in heads]
+        widths = widths_of(titles, cells, right, self.console.width - _INDENT - _PAD)
+        if widths is None:
+            self._row_by_row(titles, cells, strong)
+            return
         table = Table(
             box=_LINE_ASCII if self.plain else _LINE,
             show_edge=False,
             pad_edge=False,
-            padding=(0, 2, 0, 0),
+            padding=(0, _PAD, 0, 0),
             header_style="head",
             border_style="faint",
         )
-        rows = list(rows)
-        names = max((len(row[0]) for row in rows), default=0)
-        for position, head in enumerate(heads):
+        for position, head in enumerate(titles):
             table.add_column(
-                readable(head),
+                head,
                 justify="right" if position in right else "left",
                 style="name" if position == 0 else ("title" if position == strong else ""),
                 overflow="fold",
-                no_wrap=position in right,
-                min_width=FIRST if position == 0 and names > FIRST else None,
+                width=widths[position],
             )
-        for row in rows:
-            table.add_row(*(Text(readable(cell)) for cell in row))
+        for row in cells:
+            table.add_row(*map(Text, row))
         self._indented(table)
+
+    def _row_by_row(
+        self, heads: Sequence[str], rows: Sequence[Sequence[str]], strong: int | None
+    ) -> None:
+        """Print a table that is wider than the screen: a block for each row."""
+        for row in rows:
+            self.line((row[0], "name"))
+            grid = Table.grid(padding=(0, _PAD))
+            grid.add_column(style="faint", overflow="fold")
+            grid.add_column(overflow="fold")
+            for position in range(1, len(heads)):
+                value = Text(row[position], "title" if position == strong else "")
+                grid.add_row(heads[position], value)
+            self._print(Padding(grid, (0, 0, 0, 4), expand=False))
 
     def command(self, label: str, command: str) -> None:
         """Print a command on one line, however long it is, so that it can be copied."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.report.figures_axes import axis
-from chainrule.report.figures_canvas import BOLD, FAINT, FIRST, INK, PAPER, SECOND, Picture
+from chainrule.report.figures_canvas import BOLD, FAINT, FIRST, INK, SECOND, Picture
 
 if TYPE_CHECKING:
     from chainrule.experiments.lr_find import RateFinding
@@ -31,15 +31,17 @@ def rate_picture(found: RateFinding) -> Picture:
         axis(plane.xaxis, float(rates[0]), float(rates[-1]), True, 8)
         axis(plane.yaxis, low - 0.15 * (top - low), top, False)
         for ramp in found.losses:
-            plane.plot(rates, ramp, color=FAINT, linewidth=0.7, alpha=0.55)
+            plane.plot(rates, ramp, color=FAINT, linewidth=0.6, alpha=0.35)
         plane.plot(rates, smooth, color=FIRST, linewidth=2.4)
         marks = (
-            (found.steepest, "steepest descent", (0, (1.2, 1.4)), FAINT, 0.3),
-            (found.tenth, "a tenth of the least loss's rate", (0, (5, 2)), FAINT, 0.18),
-            (found.suggestion, "suggested", "solid", SECOND, 0.06),
+            (found.steepest, "steepest descent", (0, (1.2, 1.4)), FAINT),
+            (found.tenth, "a tenth of the least loss's rate", (0, (5, 2)), FAINT),
+            (found.suggestion, "suggested", "solid", SECOND),
         )
-        for mark in marks:
-            _mark(plane, *mark, left=mark[0] > float(rates[0] * rates[-1]) ** 0.5)
+        left = found.suggestion > float(rates[0] * rates[-1]) ** 0.5
+        # The line that lies farthest where the names go has the lowest row: none crosses a name.
+        for row, mark in enumerate(sorted(marks, key=lambda mark: mark[0], reverse=not left)):
+            _mark(plane, *mark, row, left)
         plane.set_xlabel("learning rate")
         plane.set_ylabel("loss of the batch")
 
@@ -54,19 +56,22 @@ def rate_picture(found: RateFinding) -> Picture:
 
 
 def _mark(
-    plane: Any, rate: float, words: str, dash: Any, colour: str, place: float, left: bool
+    plane: Any, rate: float, words: str, dash: Any, colour: str, row: int, left: bool
 ) -> None:
-    """Draw an upright line with its name, on the side that has more room."""
+    """Draw an upright line, with its name above the plane, where no data lie."""
     plane.axvline(rate, color=colour, linestyle=dash, linewidth=1.8)
+    high = 8 + 16 * row
+    at = {"xycoords": plane.get_xaxis_transform(), "textcoords": "offset points"}
+    stem = {"arrowstyle": "-", "color": colour, "linestyle": dash, "linewidth": 1.2}
+    plane.annotate("", (rate, 1.0), xytext=(0, high), arrowprops=stem, annotation_clip=False, **at)
     plane.annotate(
         f"{words}: {rate:.2g}",
-        xy=(rate, place),
-        xycoords=plane.get_xaxis_transform(),
-        xytext=(-6 if left else 6, 0),
-        textcoords="offset points",
+        (rate, 1.0),
+        xytext=(-6 if left else 6, high),
         ha="right" if left else "left",
         va="center",
         color=INK,
         fontweight=BOLD if words == "suggested" else None,
-        bbox={"boxstyle": "square,pad=0.15", "facecolor": PAPER, "edgecolor": "none"},
+        annotation_clip=False,
+        **at,
     )

@@ -21,12 +21,15 @@ from chainrule.report.figures_axes import (
 )
 from chainrule.report.figures_canvas import COLOURS, DASHES, FAINT, LINE, Picture, plain
 from chainrule.report.figures_groups import (
+    FEW,
     Curve,
+    Group,
     Panel,
     curve_of,
     groups_of,
     panels_of,
     ranked,
+    worded,
 )
 
 if TYPE_CHECKING:
@@ -35,7 +38,10 @@ if TYPE_CHECKING:
 __all__ = ["loss_picture"]
 
 _ACROSS = {"step": "steps (updates of the weights)", "seconds": "seconds of training"}
-_BAND = "Line: median of the repeats. Band: lowest to highest (of more than 7: 10 % to 90 %)."
+_ROOM, _WILD = 4.0, 10.0
+"""A plane ends at so many times the highest median, unless that is so many times its like."""
+_TALL = 44
+"""Letters that fit beside one plane."""
 _Lines = dict[int, Curve]
 
 
@@ -44,6 +50,7 @@ def loss_picture(
     *,
     across: str = "step",
     column: str = "",
+    unit: str = "",
     greater_is_better: bool = True,
 ) -> Picture:
     """Return the loss along the training, by setting, with a band over the seeds.
@@ -59,6 +66,8 @@ def loss_picture(
     column : str, optional
         A column of the histories; without it the validation loss, or the training loss where there
         is none.
+    unit : str, optional
+        Of that column, for the label.
     greater_is_better : bool
         Of the scores: decides which planes are left out where there are more than 24.
 
@@ -106,15 +115,31 @@ def loss_picture(
             ghosts = [c for g in groups if (c := curves.get(id(g)))] if single else []
             _panel(plane, panel, curves, ghosts if len(panels) > 1 else [], bounds)
         figure.supxlabel(_ACROSS.get(across, across), fontsize=12, color=FAINT)
-        figure.supylabel(label, fontsize=12, color=FAINT)
+        figure.supylabel(_with_unit(label, unit), fontsize=12, color=FAINT)
 
     return Picture(
         f"{label} against {across}s".replace("secondss", "seconds"),
         width,
         height,
         draw,
-        _BAND + missing,
+        _band([g for panel in panels for g in panel.groups]) + _above([*curves.values()]) + missing,
     )
+
+
+def _band(groups: Sequence[Group]) -> str:
+    """Say what lines and bands are, for as many runs as there are."""
+    counts = {len(group.runs) - group.lost for group in groups} - {0}
+    most, least = max(counts, default=1), min(counts, default=1)
+    if most == 1:
+        return "A line is one run."
+    few = "from the lowest to the highest"
+    many = "the middle 80 %"
+    if least > FEW or most <= FEW:
+        band = few if most <= FEW else many
+    else:
+        band = f"{few}, or {many} of more than {FEW}"
+    runs = f"{most}" if least == most else f"{least} to {most}"
+    return f"Line: median of the {runs} runs of a setting. Band: {band}."
 
 
 def _column(results: Sequence[Result]) -> str:
@@ -126,16 +151,38 @@ def _label(column: str) -> str:
     return plain(column.replace("_", " ").replace("train ", "training "))
 
 
+def _with_unit(label: str, unit: str) -> str:
+    said = f"{label} ({plain(unit)})" if unit else label
+    return said if len(said) <= _TALL else said.replace(" (", "\n(", 1)
+
+
 def _bounds(curves: Sequence[Curve]) -> tuple[tuple[float, float, bool], ...]:
     """Return the intervals of both axes; lost runs do not stretch the vertical one."""
     ends = [end for curve in curves for end in curve.ends]
     across = np.concatenate([*(curve.place for curve in curves), [x for x, _ in ends]])
     # The first epoch of a run that started badly may be far above all that follows.
     down = np.concatenate([np.concatenate((c.low, c.high)) for c in curves])
+    down = np.minimum(down, _ceiling(curves))
     if not len(down):
         down = np.array([y for _, y in ends])
     left, right, log = limits(across)
     return (left if log else min(left, 0.0), right, log), limits(down, 8.0)
+
+
+def _ceiling(curves: Sequence[Curve]) -> float:
+    """Return where the plane ends at most: one wild run must not press all others flat."""
+    tops = [float(c.middle[np.isfinite(c.middle)].max()) for c in curves if len(c.middle)]
+    if not tops or not min(tops) > 0:
+        return math.inf
+    return _ROOM * min(max(tops), _WILD * float(np.median(tops)))
+
+
+def _above(curves: Sequence[Curve]) -> str:
+    """Say how far what leaves the plane goes on."""
+    highest = max([float(c.high.max()) for c in curves if len(c.high)], default=-math.inf)
+    if not highest > _ceiling(curves):
+        return ""
+    return f" What leaves the plane goes on above it, up to {worded(highest)}."
 
 
 def _set_axes(plane: Any, bounds: Any, panels: int) -> None:
@@ -154,7 +201,9 @@ def _panel(plane: Any, panel: Panel, curves: _Lines, ghosts: Sequence[Curve], bo
         if curve is None:
             continue
         colour, dashes = COLOURS[number % 5], DASHES[(number + number // 5) % 5]
-        plane.fill_between(curve.place, curve.low, curve.high, color=colour, alpha=0.16, lw=0)
+        plane.fill_between(curve.place, curve.low, curve.high, color=colour, alpha=0.11, lw=0)
+        for edge in (curve.low, curve.high):  # where bands lie on each other, their edges tell
+            plane.plot(curve.place, edge, color=colour, linestyle=dashes, lw=0.6, alpha=0.55)
         plane.plot(curve.place, curve.middle, color=colour, linestyle=dashes, linewidth=2)
         if len(curve.place) == 1:
             plane.plot(curve.place, curve.middle, "o", color=colour, markersize=4)

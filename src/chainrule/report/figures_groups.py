@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from chainrule.experiments.result import Result
 
 __all__ = [
+    "FEW",
     "Curve",
     "Group",
     "Panel",
@@ -34,7 +35,7 @@ MOST_MEMBERS = 8
 """Lines in one of many planes, each with its name beside it."""
 MOST_PANELS = 24
 MOST_ALONE = 12
-_FEW = 7
+FEW = 7
 """Up to so many runs a band goes from the lowest to the highest."""
 
 
@@ -312,7 +313,7 @@ def curve_of(group: Group, column: str, across: str) -> Curve | None:
         for k in range(length)
     ]
     place = [float(np.median([x for x, _ in row])) for row in rows]
-    levels = (0.0, 0.5, 1.0) if len(whole) <= _FEW else (0.1, 0.5, 0.9)
+    levels = (0.0, 0.5, 1.0) if len(whole) <= FEW else (0.1, 0.5, 0.9)
     bands = [np.quantile([y for _, y in row], levels) for row in rows]
     low, middle, high = np.array(bands).reshape(-1, 3).T
     return Curve(np.array(place), middle, low, high, tuple(ends))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["gradient_picture", "health_picture"]
 
 MOST_PLANES = 12
+_STEPS = "steps (updates of the weights)"
 _OUTPUT, _GRADIENT, _FLAT, _DEAD = range(4)
 """Places of a node's numbers in the document of a recording."""
 _DEAD_WORDS = " Dead: the unit's slope is next to nothing in every row that was looked at."
@@ -183,8 +184,12 @@ def _picture(
     # A share of a few percent would lie on the floor of a plane up to 100 %.
     top = min(max(10.0, 1.15 * float(together.max(initial=0.0))), 103.0)
     down = (-0.03 * top, top, False) if share else limits(together)
-    steps = [place for layers in lines.values() for place, _ in layers.values()]
-    longest = max((float(place[-1]) for place in steps if len(place)), default=1.0)
+    lengths = {title: _length(layers) for title, layers in lines.items()}
+    longest = max(lengths.values())
+    # Settings of very different numbers of steps would leave most of their planes empty.
+    shared = longest <= 2 * min(
+        (lengths[title] for title in lines if lines[title]), default=longest
+    )
     titles = [
         titled(f"{title} ({groups[title].fate})" if groups[title].fate else title)
         for title in lines
@@ -194,16 +199,34 @@ def _picture(
 
     def draw(figure: Any) -> None:
         planes = grid(figure, len(lines), most)
-        for plane, title, layers in zip(planes, titles, lines.values(), strict=True):
-            axis(plane.xaxis, 0.0, longest * 1.03 or 1.0, False, most=4)
+        for plane, title, (name, layers) in zip(planes, titles, lines.items(), strict=True):
+            axis(plane.xaxis, 0.0, 1.03 * (longest if shared else 100.0), False, most=4)
             axis(plane.yaxis, *down, most=5)
             plane.set_title(title)
-            _layers(plane, layers, 290 if len(lines) == 1 else 176)
-        figure.supxlabel("steps (updates of the weights)", fontsize=12, color=FAINT)
+            drawn = _floored(layers, 0.0 if share else down[0], 1.0 if shared else lengths[name])
+            _layers(plane, drawn, 290 if len(lines) == 1 else 176)
+        across = _STEPS if shared else "share of the training's steps, %"
+        figure.supxlabel(across, fontsize=12, color=FAINT)
         figure.supylabel(f"{label}{', %' if share else ''}", fontsize=12, color=FAINT)
 
     caption = f"Median of the repeats, by layer, first to last.{why}"
+    if not share and any((v == 0).any() for layers in lines.values() for _, v in layers.values()):
+        caption += " A line along the floor: the gradient is 0."
     return Picture(f"{label} along the steps", width, height, draw, caption)
+
+
+def _length(layers: Mapping[str, _Line]) -> float:
+    """Return the last step of any layer; 1 without one."""
+    return max([float(steps[-1]) for steps, _ in layers.values() if len(steps)], default=0.0) or 1.0
+
+
+def _floored(layers: Mapping[str, _Line], floor: float, length: float) -> dict[str, _Line]:
+    """Return lines that do not leave the plane where they are 0, along steps or their share."""
+    scale = 1.0 if length == 1.0 else 100.0 / length
+    return {
+        name: (steps * scale, np.where(values == 0, floor, values))
+        for name, (steps, values) in layers.items()
+    }
 
 
 def _layers(plane: Any, layers: Mapping[str, _Line], height: float) -> None:
@@ -219,4 +242,7 @@ def _layers(plane: Any, layers: Mapping[str, _Line], height: float) -> None:
         if (few or edge) and len(finite):
             last = finite[-1]
             ends.append((float(steps[last]), float(values[last]), plain(name, 20), colour))
+    if not layers:
+        middle = {"transform": plane.transAxes, "ha": "center", "va": "center", "color": FAINT}
+        plane.text(0.5, 0.5, "no such layer", **middle)
     names(plane, ends, height)

@@ -67,7 +67,7 @@ def score_picture(
     score = plain(score)
     groups = ranked(groups_of(results), greater_is_better)
     shown, rest = groups[:MOST_ROWS], groups[MOST_ROWS:]
-    caption = "Small dots: the runs. Large dot: their mean. Bar: 95 % interval of the mean."
+    caption = "Small dots, below: the runs. Large dot: their mean. Bar: 95 % interval of the mean."
     if any(group.lost for group in shown):
         caption += " Below the dashed line: settings that lost runs."
     if rest:
@@ -121,7 +121,8 @@ def _score_row(
     if math.isfinite(low) and high > low:
         plane.plot([low, high], [place, place], color=colour, linewidth=2.2, zorder=2)
     scores = group.scores
-    plane.plot(scores, [place] * len(scores), "o", color=FAINT, ms=3.4, alpha=0.55, mew=0, zorder=3)
+    below = [place + 0.29] * len(scores)  # on the bar nobody would see them
+    plane.plot(scores, below, "o", color=INK, ms=3.6, alpha=0.6, mew=0, zorder=3)
     if len(scores):
         inner = PAPER if mark.startswith("no") else colour
         shape = "D" if mark == "best" else "o"

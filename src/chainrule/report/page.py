@@ -15,8 +15,9 @@ from chainrule.frozen import frozen
 from chainrule.report.style import STYLE
 from chainrule.report.svg import Drawing
 
-__all__ = ["Figure", "Section", "Tile", "page"]
+__all__ = ["Figure", "Section", "Tile", "Verdict", "page"]
 
+_SIGNED = re.compile(r"(?<![\w.-])(?:[+-]?\d[\d.]*e[+-]\d+|[+-]\d(?:[\d.,]*\d)?)")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -35,6 +36,30 @@ class Tile:
     value: str
     label: str
     detail: str = ""
+
+
+@frozen
+class Verdict:
+    """One claim and what was found of it.
+
+    Parameters
+    ----------
+    claim : str
+    found : str
+        The verdict, in a word or two.
+    kind : str
+        "yes", "no" or "open": how the verdict looks.
+    sentences : sequence of str
+        The numbers.
+    drawing : Drawing
+        Beside them; may be empty.
+    """
+
+    claim: str
+    found: str
+    kind: str
+    sentences: Sequence[str] = ()
+    drawing: Drawing = Drawing()
 
 
 @frozen
@@ -60,6 +85,8 @@ class Section:
         A table without heads.
     code : str
         Lines that a reader may copy.
+    verdicts : sequence of Verdict
+        Numbered, above the notes.
     """
 
     title: str
@@ -71,6 +98,7 @@ class Section:
     right: tuple[int, ...] = ()
     facts: Mapping[str, str] | None = None
     code: str = ""
+    verdicts: Sequence[Verdict] = ()
 
 
 def page(
@@ -119,6 +147,9 @@ def _section(section: Section) -> str:
     parts = [f"<section><h2>{escape(section.title)}</h2>"]
     if section.text:
         parts.append(f"<p>{_words(section.text)}</p>")
+    if section.verdicts:
+        listed = "".join(_verdict(verdict) for verdict in section.verdicts)
+        parts.append(f'<ol class="verdicts">{listed}</ol>')
     if section.notes:
         listed = "".join(f"<li>{_words(note)}</li>" for note in section.notes)
         parts.append(f"<ul>{listed}</ul>")
@@ -131,6 +162,21 @@ def _section(section: Section) -> str:
     if section.code:
         parts.append(f"<pre>{escape(section.code)}</pre>")
     return "\n".join(part for part in (*parts, "</section>") if part)
+
+
+def _verdict(verdict: Verdict) -> str:
+    kind = verdict.kind if verdict.kind in ("yes", "no") else "open"
+    said = "".join(f"<p>{_numbers(sentence)}</p>" for sentence in verdict.sentences)
+    drawing = f"<figure>{_markup(verdict.drawing)}</figure>" if verdict.drawing else ""
+    return (
+        f'<li><div><h3>{_words(verdict.claim)}</h3><span class="found {kind}">'
+        f"{escape(verdict.found)}</span>{said}</div>{drawing}</li>"
+    )
+
+
+def _numbers(text: str) -> str:
+    """Return text escaped, no number broken behind its sign or the sign of its power."""
+    return _SIGNED.sub(r'<span class="whole">\g<0></span>', _words(text))
 
 
 def _figure(figure: Figure) -> str:

@@ -29,6 +29,18 @@ ul {{ color: var(--faint); margin: 0 0 1rem; padding-left: 1.2rem; overflow-wrap
   font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }}
 .tile.first b {{ color: var(--first); }}
 .tile span {{ display: block; color: var(--faint); font-size: .84rem; line-height: 1.35; }}
+.verdicts {{ list-style: none; counter-reset: claim; margin: 0 0 1.2rem; padding: 0; }}
+.verdicts li {{ display: grid; grid-template-columns: minmax(0, 1fr) 22rem; gap: .5rem 2rem;
+  border-bottom: 1px solid var(--line); padding: .9rem 0; break-inside: avoid;
+  align-items: start; }}
+.verdicts h3 {{ font-size: 1rem; font-weight: 600; line-height: 1.4; margin: 0 0 .35rem; }}
+.verdicts h3::before {{ counter-increment: claim; content: counter(claim) ". "; }}
+.verdicts p {{ font-size: .88rem; line-height: 1.45; margin: .3rem 0 0; }}
+.whole {{ white-space: nowrap; }}
+.found {{ display: inline-block; border: 1px solid var(--ink); border-radius: .3rem;
+  font-size: .84rem; line-height: 1.5; padding: 0 .5rem; }}
+.found.yes {{ background: var(--ink); color: var(--paper); }}
+.found.no {{ border-width: 2px; font-weight: 600; }} .found.open {{ border-style: dashed; }}
 .figures {{ display: grid; gap: 1.6rem 2rem; align-items: start; margin-bottom: 1rem;
   grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr)); }}
 figure {{ margin: 0; break-inside: avoid; }}
@@ -39,7 +51,7 @@ table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; font-siz
 th {{ text-align: left; font-weight: 500; color: var(--faint); vertical-align: bottom; }}
 th, td {{ padding: .3rem 1.6rem .3rem 0; border-bottom: 1px solid var(--line);
   overflow-wrap: anywhere; max-width: 30rem; }}
-th {{ overflow-wrap: normal; }}
+th, td:first-child {{ overflow-wrap: break-word; }}
 th.right, td.right {{ text-align: right; }}
 td:first-child {{ font-weight: 500; min-width: 8rem; }}
 td + td {{ white-space: nowrap; }} .facts td + td {{ white-space: normal; max-width: 46rem; }}
@@ -62,9 +74,13 @@ svg text.strong {{ fill: var(--paper); font-weight: 600; }}
 .dots {{ stroke: var(--first); stroke-width: 3; stroke-linecap: round; opacity: .5; }}
 .bar {{ fill: var(--first); fill-opacity: .78; }} .cell {{ fill: var(--first); }}
 .shade {{ fill: var(--faint); fill-opacity: .2; }}
+.side {{ fill: var(--first); fill-opacity: .1; }} .run {{ fill: var(--ink); fill-opacity: .5; }}
+.even {{ stroke: var(--ink); stroke-width: 1.2; }}
+.reach {{ stroke: var(--first); stroke-width: 3; }}
 .whisker {{ stroke: var(--ink); stroke-width: 1.4; }}
 footer {{ color: var(--faint); font-size: .84rem; margin-top: 2.6rem; padding-top: 1rem;
   border-top: 1px solid var(--line); }}
+@media (max-width: 52rem) {{ .verdicts li {{ grid-template-columns: minmax(0, 1fr); }} }}
 @media (max-width: 36rem) {{
   body {{ padding: 1.6rem 1rem 3rem; }} h1 {{ font-size: 1.5rem; }}
   .tiles {{ grid-template-columns: 1fr 1fr; gap: .6rem; }} .tile {{ padding: .6rem .8rem; }}
@@ -75,6 +91,7 @@ footer {{ color: var(--faint); font-size: .84rem; margin-top: 2.6rem; padding-to
   td {{ vertical-align: top; }}
   svg[width="560"] {{ font-size: 15px; }}
   figure {{ overflow-x: auto; }} svg[stroke-linejoin] {{ min-width: 40rem; }}
+  svg[stroke-linejoin] + figcaption::after {{ content: " Move it sideways to see the rest."; }}
 }}
 @media print {{
   :root {{ color-scheme: light; {_LIGHT} }}

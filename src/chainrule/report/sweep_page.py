@@ -53,6 +53,7 @@ def sweep_page(
     ----------
     sweep : Sweep
     title : str, optional
+        Of the data.
     command : str, optional
         What gives the same numbers again; without it a call of `chainrule.sweep`.
     facts : mapping of name to value, optional
@@ -85,7 +86,7 @@ def sweep_page(
         _method(sweep, rows, facts, command or call_of(sweep)),
     ]
     return page(
-        title or f"Sweep: {axes}",
+        f"Sweep of {axes}: {plain(title, 80)}" if title else f"Sweep of {axes}",
         f"{len(rows)} settings, {len(sweep.rows)} runs, compared by {sweep.score} on rows "
         "that were held back from training.",
         sections,
@@ -128,6 +129,7 @@ def comparison_page(
         for other in (pair.better, pair.worse)
         if other != best
     }
+    said = f"Comparison of {len(rows)} settings"
     ranks = _rank_scores(comparison)
     pictures = _pictures(sweep, tied)
     if len(ranks) > 1:
@@ -141,7 +143,7 @@ def comparison_page(
         _method(sweep, rows, facts, command or call_of(sweep, compare=True)),
     ]
     return page(
-        title or f"Comparison of {len(rows)} settings",
+        f"{said}: {plain(title, 80)}" if title else said,
         f"{len(sweep.rows)} runs over the same splits and seeds, compared pair by pair by "
         f"{sweep.score}.",
         sections,
@@ -158,7 +160,7 @@ def _tiles(sweep: Sweep, rows: Sequence[TableRow]) -> list[Tile]:
         Tile(score_text(best.mean), f"best mean {sweep.score}", best.setting),
         Tile(f"{len(rows)}", "settings", f"{len(sweep.rows)} runs"),
         Tile(f"{lost}", "runs diverged or failed", f"of {len(sweep.rows)}"),
-        Tile(duration(seconds), "time of all runs", "on one core after the other"),
+        Tile(duration(seconds), "time of all runs", "if one core does them in turn"),
     ]
 
 
@@ -237,7 +239,10 @@ def _pair_table(comparison: Comparison) -> Section:
         )
         for pair in comparison.pairs[:MOST_ROWS]
     ]
-    text = "Each pair on the same splits and seeds; p corrected for the number of pairs."
+    text = (
+        "Each pair on the same splits and seeds; p corrected for the number of pairs. Intervals "
+        "are not, so one may end before 0 although its pair is not told apart."
+    )
     if len(comparison.pairs) > MOST_ROWS:
         text += f" The first {MOST_ROWS} of {len(comparison.pairs)}."
     return Section("Pair by pair", text, heads=heads, rows=rows, right=(2, 3, 4, 5))

@@ -7,7 +7,7 @@ import numpy as np
 from chainrule.experiments.recipes.arms import Arm, mlp
 from chainrule.experiments.recipes.claims import Claim, Measure, judged
 from chainrule.experiments.recipes.evidence import Conclusion, Evidence, compared, worded
-from chainrule.experiments.recipes.measures import wobble
+from chainrule.experiments.recipes.measures import WOBBLE, wobble
 from chainrule.experiments.recipes.recipe import RECIPES, Lab, Recipe, Sheet
 from chainrule.experiments.recipes.tables import arm_sheet, grid_sheet
 from chainrule.frozen import frozen
@@ -141,14 +141,15 @@ class BatchAndRate(Recipe):
                     "wobble": wobble,
                     f"test {evidence.known.metric}": evidence.score,
                 },
+                WOBBLE,
             ),
         ]
 
     def pictures(self, evidence: Evidence) -> list[Picture]:
         return [
-            loss_picture(evidence.results),
-            loss_picture(evidence.results, across="seconds"),
-            heat_picture(evidence.results),
+            heat_picture(evidence.results, score=f"validation {evidence.known.metric}"),
+            loss_picture(evidence.results, unit=evidence.known.unit),
+            loss_picture(evidence.results, across="seconds", unit=evidence.known.unit),
         ]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from chainrule.experiments.recipes.arms import Arm, mlp
 from chainrule.experiments.recipes.claims import Claim, Measure, judged
 from chainrule.experiments.recipes.evidence import Conclusion, Evidence, worded
-from chainrule.experiments.recipes.measures import best_arms, wobble
+from chainrule.experiments.recipes.measures import WOBBLE, best_arms, wobble
 from chainrule.experiments.recipes.recipe import RECIPES, Lab, Recipe, Sheet
 from chainrule.experiments.recipes.tables import arm_sheet
 from chainrule.experiments.result import Result
@@ -113,16 +113,15 @@ class BatchGdVsSgd(Recipe):
         )
 
     def sheets(self, evidence: Evidence) -> list[Sheet]:
+        measures = {
+            "training loss": lambda run: evidence.last(run, "train_loss"),
+            "wobble": wobble,
+            f"test {evidence.known.metric}": evidence.score,
+        }
+        best = best_arms(evidence, "gradient of").values()
         return [
-            arm_sheet(
-                evidence,
-                "All settings",
-                {
-                    "training loss": lambda run: evidence.last(run, "train_loss"),
-                    "wobble": wobble,
-                    f"test {evidence.known.metric}": evidence.score,
-                },
-            )
+            arm_sheet(evidence, "Each at its best rate", measures, WOBBLE, best),
+            arm_sheet(evidence, "All settings", measures, WOBBLE),
         ]
 
     def pictures(self, evidence: Evidence) -> list[Picture]:
@@ -132,8 +131,8 @@ class BatchGdVsSgd(Recipe):
             for run in evidence.of(**arm)
         ]
         return [
-            loss_picture(runs, across="step", column="train_loss"),
-            loss_picture(runs, across="seconds", column="train_loss"),
+            loss_picture(runs, across=across, column="train_loss", unit=evidence.known.unit)
+            for across in ("step", "seconds")
         ]
 
 

@@ -165,7 +165,7 @@ class Depth(Recipe):
         rows = [
             (
                 f"{activation}, {scheme}",
-                *(f"{means[activation, scheme, depth]:.0e}" for depth in depths),
+                *(worded(means[activation, scheme, depth]) for depth in depths),
             )
             for activation in dict.fromkeys(key[0] for key in means)
             for scheme in SCHEMES

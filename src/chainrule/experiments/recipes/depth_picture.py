@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from chainrule.experiments.recipes.evidence import worded
 from chainrule.report.figures_axes import axis, grid, names
 from chainrule.report.figures_canvas import COLOURS, DASHES, FAINT, Picture
 
@@ -42,7 +43,6 @@ def depth_picture(means: Mapping[tuple[str, str, int], float]) -> Picture:
             ends: list[tuple[float, float, str, str]] = []
             for place, scheme in enumerate(schemes):
                 values = [means[activation, scheme, depth] for depth in depths]
-                values = [min(max(value, _FLOOR), _CEILING) for value in values]
                 colour, dash = COLOURS[place % 5], DASHES[place % 5]
                 plane.plot(depths, values, color=colour, linestyle=dash, linewidth=2)
                 ends.append((depths[-1], values[-1], scheme, colour))
@@ -56,5 +56,14 @@ def depth_picture(means: Mapping[tuple[str, str, int], float]) -> Picture:
         340,
         draw,
         "Gradient at the input over that at the output, geometric mean of the repeats; the level "
-        "line is 1: nothing lost, nothing gained.",
+        f"line is 1: nothing lost, nothing gained.{_beyond(means)}",
     )
+
+
+def _beyond(means: Mapping[tuple[str, str, int], float]) -> str:
+    """Say how far lines go that leave the plane."""
+    found = [value for value in means.values() if not _FLOOR <= value <= _CEILING]
+    if not found:
+        return ""
+    ends = " and ".join(worded(value) for value in sorted({min(found), max(found)}))
+    return f" Lines that leave the plane go on, to {ends}."

@@ -123,11 +123,10 @@ class Evidence:
         return _or(result.score, self.known.chance_score)
 
     def last(self, result: Result, column: str) -> float:
-        """Return a loss of the last epoch; at least that of guessing for a run that diverged."""
+        """Return a loss of the last epoch; that of guessing for a run that diverged."""
         value = float(result.history[-1].get(column, math.nan)) if result.history else math.nan
-        if result.diverged or not math.isfinite(value):
-            return max(self.known.chance_loss, value if math.isfinite(value) else 0.0)
-        return value
+        # The last number before the end may be 1e35: one such run would be the mean of all.
+        return self.known.chance_loss if result.diverged else _or(value, self.known.chance_loss)
 
     def trained(self, result: Result) -> float:
         """Return the training score of the last epoch; that of guessing if the run diverged."""
@@ -265,6 +264,7 @@ def compared(
         "first": {"name": names[0], "mean": means[0], "values": first.tolist()},
         "second": {"name": names[1], "mean": means[1], "values": second.tolist()},
         "difference": {"mean": found.mean, "low": ends[0], "high": ends[1], "ratio": ratio},
+        "more": more,
         "repeats": len(pairs),
     }
     return Conclusion(claim, direction, sentences, numbers)

@@ -11,7 +11,9 @@ import numpy as np
 from chainrule.experiments.recipes.evidence import Evidence
 from chainrule.experiments.result import Result
 
-__all__ = ["best_arms", "wobble"]
+__all__ = ["WOBBLE", "best_arms", "wobble"]
+
+WOBBLE = "Wobble: by how much the loss changes from one step to the next, beside its trend."
 
 
 def best_arms(

@@ -67,6 +67,7 @@ class Optimizers(Recipe):
     )
     kept = "two hidden layers of 64 ReLU units, batches of 32, the epochs; the valley's starts"
     source = "Kingma, Ba (ICLR 2015)"
+    repeats = 10
 
     def arms(self, lab: Lab) -> list[Arm]:
         net = mlp(lab.data.facts.outputs, depth=2)
@@ -157,6 +158,7 @@ class Optimizers(Recipe):
                     "training loss": lambda run: evidence.last(run, "train_loss"),
                     f"test {evidence.known.metric}": evidence.score,
                 },
+                "First three epochs: mean training loss; training loss: of the last epoch.",
             ),
         ]
 
@@ -168,7 +170,10 @@ class Optimizers(Recipe):
             for run in evidence.of(**arm)
         ]
         paths = {name: found["walks"][0] for name, found in valley.items()}
-        return [valley_picture(paths), loss_picture(runs, column="train_loss")]
+        return [
+            valley_picture(paths),
+            loss_picture(runs, column="train_loss", unit=evidence.known.unit),
+        ]
 
 
 def _early(evidence: Evidence, run: Result) -> float:

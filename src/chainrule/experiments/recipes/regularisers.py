@@ -125,16 +125,19 @@ class Regularisers(Recipe):
 
     def sheets(self, evidence: Evidence) -> list[Sheet]:
         metric = evidence.known.metric
+        measures = {
+            f"test {metric}": evidence.score,
+            "gap": _gap(evidence),
+            "validation loss": lambda run: evidence.last(run, "validation_loss"),
+        }
+        note = (
+            f"Gap: training {metric} less validation {metric} after the last epoch; strength: of "
+            "the penalty, share dropped, deviation of the noise, or epochs of patience."
+        )
+        best = best_arms(evidence, "regulariser").values()
         return [
-            arm_sheet(
-                evidence,
-                "All settings",
-                {
-                    f"test {metric}": evidence.score,
-                    "gap": _gap(evidence),
-                    "validation loss": lambda run: evidence.last(run, "validation_loss"),
-                },
-            )
+            arm_sheet(evidence, "Each regulariser at its best strength", measures, note, best),
+            arm_sheet(evidence, "All settings", measures, note),
         ]
 
     def pictures(self, evidence: Evidence) -> list[Picture]:
@@ -144,13 +147,14 @@ class Regularisers(Recipe):
             for run in evidence.of(**arm)
         ]
         some = [run for run in runs if run.settings["regulariser"] != "noise"]
+        curves = loss_picture(some, unit=evidence.known.unit)
         return [
             score_picture(
                 runs,
                 score=f"validation {evidence.known.metric}",
                 held=evidence.known.overlap,
             ),
-            loss_picture(some),
+            replace(curves, caption=f"{curves.caption} Noise on the inputs is in the table only."),
         ]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from chainrule._version import __version__
 from chainrule.experiments.recipes.evidence import DIRECTIONS, Conclusion, Evidence
 from chainrule.experiments.recipes.recipe import Recipe
+from chainrule.experiments.recipes.verdicts import capital, verdict_of
 from chainrule.files import atomic_write
 from chainrule.frozen import frozen
 from chainrule.report.page import Figure, Section, Tile, page
@@ -22,9 +23,15 @@ _STATISTICS = (
     "Each repeat cuts the rows anew and draws new first weights, the same for all settings, so "
     "settings are compared repeat by repeat. Intervals are 95 % intervals of Student's t. For "
     "scores and losses of held rows they are widened, because the repeats share rows (Nadeau, "
-    "Bengio 2003); for the course of training they are over seeds, on this table. Claims are "
+    "Bengio 2003), as all of the tables are; for the course of training they are over seeds, on "
+    "this table. Claims are "
     "judged one by one: of twenty claims without any truth, about one would pass. A run that "
     "diverged counts as a network that guesses; none is left out."
+)
+_READ = (
+    "Beside each claim: the mean difference (large dot) with its 95 % interval (bar), the repeats "
+    "(small dots), and the side on which the claim would be right (shaded). An interval that "
+    "crosses the upright line leaves the claim open."
 )
 _NO_STATISTICS = "Nothing is estimated: each number is compared with an independent one."
 
@@ -118,7 +125,7 @@ class LabReport:
                 for place, picture in enumerate(pictures)
             ]
             sections += [
-                Section(_sentence(picture.title), figures=[figure])
+                Section(capital(picture.title), figures=[figure])
                 for picture, figure in zip(pictures, figures, strict=True)
             ]
         sections += [
@@ -168,13 +175,10 @@ class LabReport:
         return "; a quick run: fewer epochs and rows than the recipe asks for" if self.quick else ""
 
     def _verdicts(self) -> list[Section]:
-        found = {
-            f"{place}. {conclusion.direction}": " ".join(
-                _sentence(words) for words in (f"{conclusion.claim}.", *conclusion.sentences)
-            )
-            for place, conclusion in enumerate(self.conclusions, 1)
-        }
-        return [Section("What the numbers say", facts=found, notes=self.observations())]
+        verdicts = [verdict_of(conclusion) for conclusion in self.conclusions]
+        how = _READ if any(verdict.drawing for verdict in verdicts) else ""
+        title = "What the numbers say"
+        return [Section(title, how, verdicts=verdicts, notes=self.observations())]
 
     def _tiles(self) -> list[Tile]:
         told = {
@@ -203,7 +207,3 @@ class LabReport:
             lines += [f"* {conclusion.claim}: {conclusion.direction}"]
             lines += [f"    {sentence}" for sentence in conclusion.sentences]
         return "\n".join([*lines, *self.observations()])
-
-
-def _sentence(words: str) -> str:
-    return words[:1].upper() + words[1:]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from chainrule.experiments.recipes.evidence import Evidence, worded
 from chainrule.experiments.recipes.recipe import Sheet
-from chainrule.experiments.result import Result, setting_text
+from chainrule.experiments.result import Result
 from chainrule.experiments.statistics import corrected_t
 
 __all__ = ["Measure", "arm_sheet", "grid_sheet"]
@@ -17,20 +17,44 @@ Measure = Callable[[Result], float]
 
 
 def arm_sheet(
-    evidence: Evidence, title: str, measures: Mapping[str, Measure], note: str = ""
+    evidence: Evidence,
+    title: str,
+    measures: Mapping[str, Measure],
+    note: str = "",
+    arms: Iterable[Mapping[str, Any]] | None = None,
 ) -> Sheet:
-    """Return a line for each setting: mean and half the interval of each measure, lost runs."""
+    """Return a line for each setting: mean and half the interval of each measure, lost runs.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    title : str
+    measures : mapping of head to Measure
+    note : str
+        What the heads mean.
+    arms : iterable of settings, optional
+        Without it all.
+    """
+    shown = evidence.arms() if arms is None else [dict(arm) for arm in arms]
+    axes = list(dict.fromkeys(name for arm in shown for name in arm))
+    lost = any(run.diverged for arm in shown for run in evidence.of(**arm))
     rows = [
         (
-            setting_text(arm),
+            *(_value(arm.get(name)) for name in axes),
             *(_cell(evidence.values(arm, measure), evidence) for measure in measures.values()),
-            _lost(evidence.of(**arm)),
+            *[_lost(evidence.of(**arm))] * lost,
         )
-        for arm in evidence.arms()
+        for arm in shown
     ]
-    heads = ("setting", *measures, "diverged")
+    heads = (*(name.replace("_", " ") for name in axes), *measures, *["diverged"] * lost)
     words = "Mean of the repeats ± half of its 95 % interval."
-    return Sheet(title, heads, rows, f"{words} {note}".strip())
+    fate = "" if lost else "No run diverged."
+    text = " ".join(part for part in (words, note, fate) if part)
+    return Sheet(title, heads, rows, text, left=tuple(range(len(axes))))
+
+
+def _value(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def grid_sheet(

@@ -65,6 +65,13 @@ class Facts:
         """Test rows over training rows."""
         return self.test / self.training
 
+    @property
+    def unit(self) -> str:
+        """Unit of the loss."""
+        if self.metric == "accuracy":
+            return "cross-entropy, nats"
+        return "squared error, standardised target"
+
     def words(self) -> str:
         """Return the facts in a sentence."""
         kind = f"{self.outputs} classes" if self.metric == "accuracy" else "a quantity"

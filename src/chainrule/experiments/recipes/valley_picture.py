@@ -48,6 +48,8 @@ def valley_picture(paths: Mapping[str, Mapping[str, Any]]) -> Picture:
             axis(plane.xaxis, *_X, False)
             axis(plane.yaxis, *_Y, False)
             plane.tick_params(color=LINE)
+        figure.supxlabel("x", fontsize=12, color=FAINT)
+        figure.supylabel("y", fontsize=12, color=FAINT)
 
     return Picture(
         "Walks in Rosenbrock's valley",
@@ -55,7 +57,7 @@ def valley_picture(paths: Mapping[str, Mapping[str, Any]]) -> Picture:
         height,
         draw,
         "Lines of equal height, the first walk of each optimizer: dot = start, square = end, "
-        "cross = the lowest point, (1, 1). Across, x; upwards, y.",
+        "cross = the lowest point, (1, 1).",
     )
 
 

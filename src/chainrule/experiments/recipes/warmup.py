@@ -117,6 +117,7 @@ class Warmup(Recipe):
                 evidence,
                 "All settings",
                 {"training loss": _loss(evidence), f"test {metric}": evidence.score},
+                "Warm up: share of the updates in which the rate rises from 0; 0 is none.",
             ),
         ]
 
@@ -124,13 +125,13 @@ class Warmup(Recipe):
         shown = evidence.of(learning_rate=SMALL) + evidence.of(learning_rate=LARGE[1])
         metric = evidence.known.metric
         return [
-            loss_picture(shown, column="train_loss"),
             heat_picture(
                 evidence.results,
                 across="learning_rate",
                 down="warm_up",
                 score=f"validation {metric}",
             ),
+            loss_picture(shown, column="train_loss", unit=evidence.known.unit),
         ]
 
 
