@@ -34,7 +34,7 @@ METHODS = {
 }
 HELD: dict[str, tuple[str, ...]] = {
     "batch-and-rate": ("learns more in as many epochs", "wobbles more"),
-    "activations": ("fewer epochs", "errs less than sigmoid", "lets less of the gradient", "switches off more"),
+    "activations": ("fewer epochs", "errs less", "lets less of the gradient", "switches off more"),
     "warmup": ("at large rates", "at the small rate", "stands a larger rate"),
     "relu-gradients": ("for MSE", "for cross-entropy", "at the output", "that is off"),
     "regularisers": ("an L2 penalty", "dropout narrows"),

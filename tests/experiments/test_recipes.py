@@ -234,6 +234,13 @@ def test_the_page_shows_each_claim_with_its_verdict_and_its_interval() -> None:
     assert shown.count('class="run"') == sum(c.numbers["repeats"] for c in found.conclusions)
 
 
+def test_differences_that_cancel_are_a_difference_of_0() -> None:
+    sides = ([0.1, 0.2, 0.0], [0.0, 0.0, 0.3])
+    found = compared("a beats b", ("a", "b"), sides, "score", overlap=0.25)
+    assert 0.0 < abs(found.numbers["difference"]["mean"]) < 1e-15
+    assert "is 0; its 95 % interval, -" in found.sentences[1]
+
+
 def test_a_verdict_without_an_interval_has_no_picture() -> None:
     one = compared("a wins", ("a", "b"), ([2.0], [1.0]), "marks", overlap=0.0)
     assert not verdict_of(one).drawing

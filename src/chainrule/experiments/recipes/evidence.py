@@ -275,6 +275,8 @@ def _difference(
 ) -> str:
     if not math.isfinite(low):
         return "These repeats are too few for an interval, so no difference is shown."
+    if abs(mean) <= _SAME * (high - low):  # differences that cancel but for rounding
+        mean = 0.0
     even, pair = ("1", "ratio") if ratio else ("0", "difference")
     numbers = [math.exp(min(value, 690.0)) if ratio else value for value in (mean, low, high)]
     signed = [worded(value) if ratio else _signed(value) for value in numbers]
@@ -287,4 +289,4 @@ def _difference(
 
 
 def _signed(value: float) -> str:
-    return f"{'+' if value >= 0 else ''}{worded(value)}"
+    return f"{'+' if value > 0 else ''}{worded(value) if value else '0'}"
