@@ -282,7 +282,9 @@ def test_lbfgs_with_several_outputs_gets_lower(alpha: float) -> None:
             start |= {"random_state": seed, "max_iter": 2000, "hidden_layer_sizes": 3}
             one, other = both("MLPRegressor", X, y, **start)
             losses = [half_squares(fitted, X, y) for fitted in (one, other)]
-            assert losses[1] <= losses[0] * (1 + 1e-12)
+            # Of an older scikit-learn the way is another, and may end in another minimum.
+            room = 1e-12 if theirs_has("sample_weight", "fit") else 1e-3
+            assert losses[1] <= losses[0] * (1 + room)
             assert other.loss_ == pytest.approx(losses[1], rel=1e-9)
             gains.append(losses[1] < losses[0])
             if theirs_has("sample_weight", "fit"):

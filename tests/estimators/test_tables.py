@@ -18,7 +18,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import chainrule as cr
 from chainrule import MLPClassifier, MLPRegressor
-from chainrule.errors import DataError
+from chainrule.errors import DataError, MissingExtraError
 from chainrule.tabular import Encoder
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -102,6 +102,13 @@ def test_a_lazy_frame_without_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
     lazy = MLPClassifier(4, max_iter=2, random_state=0).fit(duckdb.from_df(frame), y)
     direct = MLPClassifier(4, max_iter=2, random_state=0).fit(frame, y)
     assert np.array_equal(lazy.predict_proba(frame), direct.predict_proba(frame))
+
+
+def test_a_lazy_frame_without_narwhals(monkeypatch: pytest.MonkeyPatch) -> None:
+    duckdb, frame = importlib.import_module("duckdb"), homes()
+    monkeypatch.setitem(importlib.import_module("sys").modules, "narwhals", None)
+    with pytest.raises(MissingExtraError, match="pip install narwhals"):
+        classifier().fit(duckdb.from_df(frame[["town", "area"]]), answers(frame))
 
 
 def test_what_the_columns_become() -> None:

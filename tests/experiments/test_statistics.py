@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -65,7 +66,34 @@ def test_differences_that_are_all_the_same_are_counted(count: int) -> None:
 def test_the_signed_rank_test_is_scipys() -> None:
     assert signed_rank(VALUES.tolist()) == pytest.approx(stats.wilcoxon(VALUES).pvalue)
     assert signed_rank([0.0, 0.0]) == 1.0
-    assert 0 < signed_rank([0.0, 1.0, 1.0, -2.0, 3.0, 3.0]) <= 1
+    many = np.random.default_rng(2).integers(-3, 5, 60).astype(float)
+    theirs = stats.wilcoxon(many, zero_method="pratt", method="approx").pvalue
+    assert signed_rank(many.tolist()) == pytest.approx(theirs)
+    theirs = stats.wilcoxon(many[:50], zero_method="pratt", method="approx").pvalue
+    assert signed_rank(many[:50].tolist()) == pytest.approx(theirs, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [0.0, 1.0, 1.0, -2.0, 3.0, 3.0],
+        [0.5, 0.5],
+        [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, -1.0],
+        [0.0, 0.0, 0.0, 4.0],
+        [2.0, -1.0, 3.0, 5.0, -4.0, 7.0, 6.0, 8.0],
+    ],
+)
+def test_the_signed_rank_test_counts_all_signs(values: list[float]) -> None:
+    ranks = stats.rankdata(np.abs(values))
+    taken = [(rank, value > 0) for rank, value in zip(ranks, values, strict=True) if value]
+    found = sum(rank for rank, ahead in taken if ahead)
+    signs = itertools.product((0, 1), repeat=len(taken))
+    sums = np.array(
+        [sum(s * rank for s, (rank, _) in zip(row, taken, strict=True)) for row in signs]
+    )
+    p = min(1, 2 * min(np.mean(sums <= found), np.mean(sums >= found)))
+    assert signed_rank(values) == p
+    assert signed_rank([-value for value in values]) == p
 
 
 def test_the_sign_test_counts() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -44,3 +45,32 @@ def test_only_one_module_knows_the_binary() -> None:
         if re.search(r"\b_engine\b", path.read_text(encoding="utf-8"))
     ]
     assert set(knowing) <= {"engine/native.py"}
+
+
+class _OfClick(ast.NodeVisitor):
+    """Finds `click.Choice[str]` and the like, where they are run."""
+
+    def __init__(self) -> None:
+        self.lines: list[int] = []
+
+    def visit_If(self, node: ast.If) -> None:
+        typed = isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for child in node.orelse if typed else [node.test, *node.body, *node.orelse]:
+            self.visit(child)
+
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        of = node.value
+        if isinstance(of, ast.Attribute) and isinstance(of.value, ast.Name):
+            self.lines += [node.lineno] * (of.value.id == "click")
+        self.generic_visit(node)
+
+
+def test_classes_of_click_take_no_type_arguments() -> None:
+    """Those of the oldest version that is allowed cannot."""
+    found = {}
+    for path in (ROOT / "src/chainrule/cli").glob("*.py"):
+        finder = _OfClick()
+        finder.visit(ast.parse(path.read_text(encoding="utf-8")))
+        found[path.name] = finder.lines
+    assert {name: lines for name, lines in found.items() if lines} == {}
+    assert "trace.py" in found

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import chainrule as cr
-from chainrule.errors import DataError
+from chainrule.errors import DataError, MissingExtraError
 from chainrule.tabular import predict_table, read_table
 from chainrule.tabular.frames import table_of
 from chainrule.tabular.table import Kind
@@ -191,6 +191,9 @@ def test_a_lazy_frame_is_collected(monkeypatch: pytest.MonkeyPatch) -> None:
     table = table_of(Lazy())
     assert [column.kind for column in table.columns] == ["number", "text"]
     assert table.rows == 2
+    monkeypatch.setitem(sys.modules, "narwhals", None)
+    with pytest.raises(MissingExtraError, match="needs narwhals"):
+        table_of(Lazy())
 
 
 @pytest.mark.parametrize(

@@ -287,3 +287,18 @@ def test_levels_of_many_rows_are_those_of_few(
     assert other is not None
     assert one.levels == other.levels == ["b", "a", "c"]
     assert one.codes.tolist() == other.codes.tolist()
+
+
+def test_a_word_at_the_end_of_many_lines_leaves_the_others_where_they_are(tmp_path: Path) -> None:
+    """More lines than DuckDB takes at a time, in two pieces, the second of which has a word."""
+    width, rows = 612, 2100
+    numbers = np.arange(width * rows).reshape(rows, width)
+    lines = [",".join(map(str, row)) for row in numbers.tolist()]
+    lines[-1] = "NA" + lines[-1][lines[-1].index(",") :]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join([",".join(f"c{k}" for k in range(width)), *lines]) + "\n")
+    table = read_table(path)
+    values = np.column_stack([column.values for column in table.columns])
+    assert np.isnan(values[-1, 0])
+    values[-1, 0] = numbers[-1, 0]
+    np.testing.assert_array_equal(values, numbers)

@@ -9,13 +9,12 @@ a) A frame of numbers only, none missing, is what scikit-learn takes, and is tak
 b) The rules are fitted on the rows of `fit`, kept in `encoder_` as plain data, and stored in model
    files. Levels that training never saw are read as none, or as the rare ones.
 c) A frame is whatever has named columns that become arrays: pandas, polars, PyArrow. Others
-   (DuckDB's, lazy ones) come through narwhals, which scikit-learn brings along.
+   (DuckDB's, lazy ones) come through narwhals, which newer versions of scikit-learn bring along.
 d) Categories are words, whatever they are made of.
 """
 
 from __future__ import annotations
 
-import importlib
 import numbers
 from contextlib import suppress
 from typing import Any
@@ -26,7 +25,7 @@ from sklearn.utils.validation import validate_data
 from chainrule.errors import DataError, MissingExtraError
 from chainrule.tabular.codes import fit_code
 from chainrule.tabular.encoder import Encoder
-from chainrule.tabular.frames import table_of
+from chainrule.tabular.frames import narwhals_for, table_of
 from chainrule.tabular.table import Kind, Table
 from chainrule.tabular.target import TargetCode
 
@@ -61,9 +60,8 @@ def frame_of(X: Any) -> Any:
     """
     if isinstance(X, (np.ndarray, list, tuple)) or hasattr(X, "toarray") or hasattr(X, "iloc"):
         return X
-    try:
-        narwhals = importlib.import_module("narwhals")
-    except ImportError:
+    narwhals = narwhals_for(X)
+    if narwhals is None:
         return X
     frame = narwhals.from_native(X, pass_through=True)
     return _collected(frame) if hasattr(frame, "collect") else X

@@ -9,7 +9,8 @@ b) A cell means what it means in a file: text loses the spaces around it, and an
 c) Where a kind is expected, what a file would have held is taken: 0 and 1 for truth values, whole
    numbers for text, ISO 8601 text for dates. Where none is, text is text, except that a column
    of ISO 8601 dates is dates; durations are numbers of days.
-d) Lazy frames and relations are brought into memory by narwhals, where it is installed.
+d) Lazy frames and relations are brought into memory by narwhals, which newer versions of
+   scikit-learn bring along.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ from typing import Any
 import numpy as np
 
 from chainrule.checks import shown
-from chainrule.errors import DataError
+from chainrule.errors import DataError, MissingExtraError
 from chainrule.tabular.cells import DATE
 from chainrule.tabular.table import BLANKS, Column, Kind, Table, missing_column
 from chainrule.training.names import column_names
 
-__all__ = ["table_of"]
+__all__ = ["narwhals_for", "table_of"]
 
 _KINDS: dict[str, Kind] = {
     "b": "boolean",
@@ -105,14 +106,35 @@ def _names(frame: Any) -> tuple[str, ...]:
     return names
 
 
+def narwhals_for(frame: Any) -> Any:
+    """Return narwhals' module; None where it is not installed and the frame does not need it.
+
+    Raises
+    ------
+    MissingExtraError
+        It is not installed, and the frame has yet to compute its cells.
+    """
+    try:
+        return importlib.import_module("narwhals")
+    except ImportError:
+        if not _is_lazy(frame):
+            return None
+        raise MissingExtraError(
+            "reading a data frame that has yet to compute its cells needs narwhals",
+            where="the data frame",
+            do="pip install narwhals, or pass a frame that holds its cells",
+        ) from None
+
+
+def _is_lazy(frame: Any) -> bool:
+    return hasattr(frame, "collect") or hasattr(frame, "fetchnumpy")
+
+
 def _held(frame: Any) -> Any:
     """Return a frame that holds its cells, from one that has yet to compute them."""
-    if not (hasattr(frame, "collect") or hasattr(frame, "fetchnumpy")):
+    if not _is_lazy(frame):
         return frame
-    try:
-        narwhals = importlib.import_module("narwhals")
-    except ImportError:
-        return frame
+    narwhals = narwhals_for(frame)
     found = narwhals.from_native(frame, pass_through=True)
     return found.collect().to_native() if hasattr(found, "collect") else frame
 

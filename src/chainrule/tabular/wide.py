@@ -8,6 +8,9 @@ a) DuckDB plans, keeps and hands out each column by itself, which takes 0.1 ms h
 b) Only tables are read so in which no delimiter stands between quotes. A column is left to the
    ordinary way if its cells are not numbers and words for missing ones alone, or not as many as
    `scan` found; and so is the whole table if rows or cells are not as many as `scan` counted.
+c) Each cell comes with the number of its line, and these must be in order: DuckDB does a test for
+   one of several words as a join, which hands out cells of one line behind those of later ones.
+   So what a word means is judged here, and a plan that loses the order reads the ordinary way.
 """
 
 from __future__ import annotations
@@ -127,14 +130,14 @@ class Wide:
             where = f"WHERE rowid >= {start} AND rowid < {stop}"
             asked = {"delimiter": self.delimiter}
             found = connection.execute(_query(where, words), asked).fetchnumpy()
-            if len(found["value"]) != (stop - start) * self.width:
+            if not np.array_equal(found["line"], np.repeat(np.arange(start, stop), self.width)):
                 return None, {}
             part = np.ma.filled(found["value"], np.nan).reshape(stop - start, self.width)
             values[:, start:stop] = part.T[columns]
             if words:
                 places = np.flatnonzero(~np.ma.getmaskarray(found["other"]))
                 places = places[wanted[places % self.width]]
-                held = np.ma.getdata(found["other"])[places].tolist()
+                held = map(_word, np.ma.getdata(found["other"])[places].tolist())
                 others.update(zip((places % self.width).tolist(), held, strict=True))
         by_column: dict[int, dict[str, int]] = {}
         for (column, word), count in others.items():
@@ -142,15 +145,22 @@ class Wide:
         return values, by_column
 
 
+def _word(cell: str) -> str:
+    """Return a word for a missing cell; "!" for all others, of which it is enough to know."""
+    return cell if cell.lower() in MISSING_WORDS else "!"
+
+
 def _query(where: str, words: bool) -> str:
-    """Return the SQL of the cells of some lines, as numbers, and as words where they are none."""
-    cells = f"SELECT unnest(string_split(line, $delimiter)) AS cell FROM lines {where}"
+    """Return the SQL of the cells of some lines, as numbers, and as text where they are none."""
+    cells = (
+        "SELECT rowid AS line, unnest(string_split(line, $delimiter)) AS cell "
+        f"FROM lines {where}"
+    )
     if not words:
-        return f"SELECT try_cast(cell AS DOUBLE) AS value FROM ({cells})"
+        return f"SELECT line, try_cast(cell AS DOUBLE) AS value FROM ({cells})"
     number = is_number("cell", "v")
-    missing = ", ".join(f"'{word}'" for word in MISSING_WORDS)
-    return (  # of other words it is enough to know that they are there
-        f"SELECT CASE WHEN {number} THEN v END AS value, CASE WHEN cell = '' OR {number} THEN NULL "
-        f"WHEN lower(cell) IN ({missing}) THEN cell ELSE '!' END AS other "
-        f"FROM (SELECT cell, try_cast(cell AS DOUBLE) AS v FROM ({cells}))"
+    return (
+        f"SELECT line, CASE WHEN {number} THEN v END AS value, "
+        f"CASE WHEN cell = '' OR {number} THEN NULL ELSE cell END AS other "
+        f"FROM (SELECT line, cell, try_cast(cell AS DOUBLE) AS v FROM ({cells}))"
     )
