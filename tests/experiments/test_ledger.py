@@ -116,6 +116,16 @@ def test_another_sweep_is_refused(path: Path, other: dict[str, Any]) -> None:
     assert path.read_bytes() == before
 
 
+def test_of_another_sweep_only_what_differs_is_shown(path: Path) -> None:
+    head = {**HEAD, "arguments": {"activation": "relu", "epochs": 15}}
+    with Ledger(path, head):
+        pass
+    other = {**HEAD, "arguments": {"activation": "relu", "epochs": 5}}
+    with pytest.raises(UsageError) as caught, Ledger(path, other):
+        pass
+    assert (caught.value.expected, caught.value.got) == ("{'epochs': 15}", "{'epochs': 5}")
+
+
 @pytest.mark.parametrize("more", [{"axes": {"a": [2, 3, 1]}}, {"repeats": 2, "splits": ["x", "y"]}])
 def test_a_sweep_that_grew_goes_on(path: Path, more: dict[str, Any]) -> None:
     filled(path)

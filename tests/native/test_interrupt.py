@@ -144,6 +144,16 @@ def test_within_the_products_of_a_gradient(widest: NativeEngine) -> None:
     assert_soon(lambda: widest.gradient(buffers, rows, CLOCK), after=0.8)
 
 
+def test_while_another_thread_looks_for_a_spectral_norm() -> None:
+    network = nn.Sequential(nn.Dense(2500), nn.Dense(2500), nn.Dense(7))
+    plan = make_plan(network, (12,), "squared_error", 7, penalties="spectral")
+    engine = NativeEngine(plan, "float32", threads=2)
+    rows, buffers = large(engine, 8), engine.buffers(0)
+    order = np.resize(np.arange(8), 800)
+    # The norm of the large matrix takes ten times as long.
+    assert seconds_of(lambda: engine.epoch(buffers, rows, order, 8, CLOCK), 0.3) < 2.0
+
+
 def test_an_engine_goes_on_after_an_interrupt() -> None:
     plan = PLANS["norms"]
     rows, order = rows_of(plan, 200, "float32"), np.arange(200)

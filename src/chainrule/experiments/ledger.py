@@ -248,6 +248,7 @@ class Ledger:
             old, new = before.get(name), now.get(name)
             if old == new or (name in _GROWING and _grew(old, new)):
                 continue
+            old, new = _unlike(old, new)
             raise self._other(f"{_NAMES.get(name, name)} differ", shown(old, 200), shown(new, 200))
 
     def _other(self, what: str, expected: str, got: str) -> UsageError:
@@ -256,7 +257,8 @@ class Ledger:
             where=str(self.path),
             expected=expected,
             got=got,
-            do="choose another place, or go on with the settings and the data of the first call",
+            do="choose another place, begin anew in this one (--force), or go on with the settings "
+            "and the data of the first call",
         )
 
     def add(self, results: Iterable[Result]) -> None:
@@ -313,6 +315,14 @@ def _weight(name: str) -> tuple[bool, str]:
 
 def _identity(head: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in head.items() if name not in ("library", "version")}
+
+
+def _unlike(old: object, new: object) -> tuple[object, object]:
+    """Return both, without the entries that are the same in both."""
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return old, new
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    return {n: old[n] for n in names if n in old}, {n: new[n] for n in names if n in new}
 
 
 def _grew(old: Any, new: Any) -> bool:

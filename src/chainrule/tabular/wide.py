@@ -153,8 +153,7 @@ def _word(cell: str) -> str:
 def _query(where: str, words: bool) -> str:
     """Return the SQL of the cells of some lines, as numbers, and as text where they are none."""
     cells = (
-        "SELECT rowid AS line, unnest(string_split(line, $delimiter)) AS cell "
-        f"FROM lines {where}"
+        f"SELECT rowid AS line, unnest(string_split(line, $delimiter)) AS cell FROM lines {where}"
     )
     if not words:
         return f"SELECT line, try_cast(cell AS DOUBLE) AS value FROM ({cells})"

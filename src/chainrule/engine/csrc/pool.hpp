@@ -61,8 +61,10 @@ class Barrier {
    public:
     explicit Barrier(int threads) : threads_(threads), missing_(threads) {}
 
-    // False: this is a forked child, and those who are missing will never come.
-    bool wait() {
+    // Calls `meanwhile` now and then if it takes long. False: this is a forked child, and those who
+    // are missing will never come.
+    template <class Meanwhile>
+    bool wait(const Meanwhile& meanwhile) {
         if (threads_ == 1) return true;
         const unsigned turn = turn_.load(std::memory_order_relaxed);
         if (missing_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
@@ -75,8 +77,10 @@ class Barrier {
                 pause_briefly();
             else if (Forks::count() != forks_)
                 return false;
-            else
+            else {
+                meanwhile();
                 sched_yield();
+            }
         }
         return true;
     }

@@ -31,8 +31,12 @@ struct Member {
     Watch* watch = nullptr;
     bool asks = number == 0;  // the caller's own thread
 
+    // Whoever asks goes on asking while others work longer.
     void meet() const {
-        if (!barrier->wait() && watch != nullptr) watch->abandon();
+        const bool there = barrier->wait([&] {
+            if (asks && watch != nullptr) watch->within_step();
+        });
+        if (!there && watch != nullptr) watch->abandon();
     }
     // Asked before each block of work; false: leave out what can be left out, but keep meeting.
     bool working() const {
