@@ -65,13 +65,21 @@ def _long(content: bytearray, begin: int) -> None:
     content[-8:-4] = (2**31 - 1).to_bytes(4, "little")
 
 
+def pyarrow() -> tuple[Any, Any]:
+    """Return PyArrow and its Parquet, which are nobody's dependency here, or skip the test."""
+    why = "DuckDB writes no such Parquet files, and PyArrow is not installed"
+    names = ("pyarrow", "pyarrow.parquet")
+    arrow, parquet = (pytest.importorskip(name, reason=why) for name in names)
+    return arrow, parquet
+
+
 def _arrow(
     cell: Callable[[int], object], kind: Callable[[Any], object], **options: object
 ) -> Callable[[Path], object]:
     """Write a column x by PyArrow; `kind` takes its module and returns a type."""
 
     def write(path: Path) -> None:
-        pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+        pa, pq = pyarrow()
         column = pa.array([cell(row) for row in range(40)], kind(pa))
         target = [row * 0.5 + 0.25 for row in range(40)]
         pq.write_table(pa.table({"x": column, "y": target}), path, **options)
@@ -81,7 +89,7 @@ def _arrow(
 
 def _groups(path: Path) -> None:
     """Write row groups of which the first and the last are empty."""
-    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    pa, pq = pyarrow()
     full = pa.table({"x": [row % 7 for row in range(40)], "y": [row + 0.5 for row in range(40)]})
     with pq.ParquetWriter(path, full.schema) as writer:
         for part in (full.slice(0, 0), full, full.slice(0, 0)):
@@ -92,7 +100,7 @@ def _named(*names: str) -> Callable[[Path], object]:
     """Write columns of numbers under names that DuckDB would not write."""
 
     def write(path: Path) -> None:
-        pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+        pa, pq = pyarrow()
         numbers = pa.array([row + 0.5 for row in range(40)])
         columns = [numbers] * len(names)
         pq.write_table(pa.Table.from_arrays(columns, names=list(names)), path)

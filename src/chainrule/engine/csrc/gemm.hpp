@@ -11,8 +11,9 @@
 // c) Every element of C is one chain of fused multiply-adds in the order of k, starting from the
 //    bias, from zero, or from what C holds. Blocking, tile height and threads do not change that
 //    chain, so they do not change the bits.
-// d) Rows of A are visited in blocks that fit the level-2 cache together with one panel of B; tiles
-//    of a block have nearly equal heights, because a tile of 2 rows costs as much as one of 8.
+// d) Rows of A are visited in blocks that fit the level-2 cache together with one panel of B, up to some
+//    1,500 of k; beyond, other heights of blocks gained nothing. Tiles of a block have nearly equal
+//    heights, because a tile of 2 rows costs as much as one of 8.
 // e) The first tile that reads a panel asks for it ahead of time: the processor's own foresight ends with
 //    each page of 4 KiB. And k is cut only where a panel would not fit the level-2 cache: what C holds
 //    must be fetched again for each piece. Together they make a seventh of a step of 1024-2048-2048-1000.
