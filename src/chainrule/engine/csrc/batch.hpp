@@ -33,11 +33,15 @@ void copy_raw(const Network<T>& net, const Workspace<T>& ws, T* to) {
         std::memcpy(to + i * raw.width, raw.value + i * raw.ld, raw.width * sizeof(T));
 }
 
-// Calls body(block) for blocks of samples.
+// Calls body(block) for blocks of samples, from the first to the last or the other way.
 template <class Body>
-CR_INLINE void for_blocks(Range mine, const Body& body) {
-    for (std::size_t at = mine.first; at < mine.last; at += kBlockSamples)
-        body(Range{at, std::min(at + kBlockSamples, mine.last)});
+CR_INLINE void for_blocks(Range mine, bool down, const Body& body) {
+    const std::size_t count = mine.last - mine.first;
+    for (std::size_t done = 0; done < count; done += kBlockSamples) {
+        const std::size_t next = std::min(done + kBlockSamples, count);
+        body(down ? Range{mine.last - next, mine.last - done}
+                  : Range{mine.first + done, mine.first + next});
+    }
 }
 
 template <class T>
@@ -48,7 +52,7 @@ void forward(const Network<T>& net, Workspace<T>& ws, const Member& member, Rang
                 net.nodes[k]->forward(ws, member, mine);
             continue;
         }
-        for_blocks(mine, [&](Range block) {
+        for_blocks(mine, member.down(), [&](Range block) {
             for (std::size_t k = segment.begin; k < segment.end && member.working(); ++k)
                 net.nodes[k]->forward(ws, member, block);
         });
@@ -66,7 +70,7 @@ void backward(const Network<T>& net, Workspace<T>& ws, const Member& member, Ran
             for (std::size_t k = segment.end; k-- > segment.begin;) back(k, mine);
             continue;
         }
-        for_blocks(mine, [&](Range block) {
+        for_blocks(mine, member.down(), [&](Range block) {
             for (std::size_t k = segment.end; k-- > segment.begin && member.working();)
                 back(k, block);
         });

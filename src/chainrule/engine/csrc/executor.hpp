@@ -17,7 +17,7 @@ class Executor final : public chainrule::Engine {
         const T* from = static_cast<const T*>(flat);
         for (auto& p : net_.parameters) {
             p->import(from, kept(*p, which));
-            if (which < 0) p->transpose_rows(0, p->rows);
+            if (which < 0) p->transpose(p->whole());
             from += p->rows * p->columns;
         }
     }

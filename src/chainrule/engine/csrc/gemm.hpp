@@ -17,7 +17,9 @@
 // e) The first tile that reads a panel asks for it ahead of time: the processor's own foresight ends with
 //    each page of 4 KiB. And k is cut only where a panel would not fit the level-2 cache: what C holds
 //    must be fetched again for each piece. Together they make a seventh of a step of 1024-2048-2048-1000.
-// f) A product may take seconds. So it asks `go_on` at each new block and within wide ones: every
+// f) Tiles are visited upwards or downwards (`down`), and rows of a part of a batch likewise (a negative
+//    ldb): a member of a team moves away from its neighbour's samples (see workspace.hpp).
+// g) A product may take seconds. So it asks `go_on` at each new block and within wide ones: every
 //    few milliseconds of AVX-512, and never within a product that takes less.
 #pragma once
 
@@ -89,6 +91,7 @@ CR_INLINE void accumulate(std::size_t K, const T* A, std::ptrdiff_t lda, const s
                           const T* B, std::ptrdiff_t ldb, Vec<T> (&sums)[MR][NV]) {
     constexpr int L = Lanes<T>::count;
     std::ptrdiff_t offset[MR];
+    const std::ptrdiff_t next = ldb < 0 ? -1 : 1;
 #pragma GCC unroll 16
     for (int i = 0; i < MR; ++i)
         offset[i] = AL == Along::rows ? i * lda : AL == Along::picked_rows ? picks[i] * lda : i;
@@ -97,7 +100,7 @@ CR_INLINE void accumulate(std::size_t K, const T* A, std::ptrdiff_t lda, const s
 #pragma GCC unroll 2
         for (int j = 0; j < NV; ++j) b[j] = load(B + j * L);
         for (std::size_t at = 0; Ahead && at < sizeof b; at += 64) prefetch(B, kAhead * ldb, at);
-        const T* const row = AL == Along::picked_columns ? A + picks[k] * lda : A;
+        const T* const row = AL == Along::picked_columns ? A + *picks * lda : A;
 #pragma GCC unroll 16
         for (int i = 0; i < MR; ++i) {
             const Vec<T> a = set1<T>(row[offset[i]]);
@@ -106,6 +109,7 @@ CR_INLINE void accumulate(std::size_t K, const T* A, std::ptrdiff_t lda, const s
         }
         if (AL == Along::columns) A += lda;
         if (AL == Along::rows || AL == Along::picked_rows) ++A;
+        if (AL == Along::picked_columns) picks += next;
         B += ldb;
     }
 }
@@ -183,7 +187,8 @@ struct Product {
     std::ptrdiff_t ldc;
     First first;
     const T* bias;
-    const std::int64_t* picks = nullptr;
+    const std::int64_t* picks;
+    bool down;
 };
 
 template <class T, class GoOn>
@@ -199,15 +204,16 @@ void multiply_block(const Product<T>& p, std::size_t i0, std::size_t rows, std::
         const T* B = p.B + v * L * p.K + k0 * wide * L;
         const auto& tiles = p.picks == nullptr ? kTiles<T, Along::rows>.tile[wide - 1]
                                                : kTiles<T, Along::picked_rows>.tile[wide - 1];
-        std::size_t i = i0;
+        const bool picked = p.picks != nullptr;
+        std::size_t i = p.down ? i0 + rows : i0;
         for (std::size_t tile = 0; tile < heights.tiles; ++tile) {
             const int height = heights.of(tile);
-            const bool picked = p.picks != nullptr;
+            if (p.down) i -= height;
             tiles[height - 1](depth, p.A + (picked ? 0 : i * p.lda) + k0, p.lda,
                               picked ? p.picks + i : nullptr, B, wide * L,
                               p.C + i * p.ldc + v * L, p.ldc, first,
                               p.bias == nullptr ? nullptr : p.bias + v * L, tile == 0);
-            i += height;
+            if (!p.down) i += height;
         }
     }
 }

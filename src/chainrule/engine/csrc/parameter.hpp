@@ -6,8 +6,9 @@
 //    so does a matrix of one column (see nodes_column.hpp): as the row that it is in memory anyway.
 // b) The transpose that the backward product reads is rewritten right after the update, block by
 //    block, by the thread that updated the rows.
-// c) The work on a parameter is cut into units of 16 rows whatever the number of threads. Sums over
-//    a parameter are added up in the order of units, so their bits do not depend on threads either.
+// c) The work on a parameter is cut into units of 16 rows, or into its panels where the gradient comes
+//    in parts (see updater.hpp), whatever the number of threads. Sums over a parameter are added up in
+//    that order, so their bits do not depend on threads either.
 #pragma once
 
 #include <memory>
@@ -25,6 +26,11 @@ constexpr std::size_t kUnitRows = 16;
 
 enum class Storage { panels, rows };
 
+// Some rows of some panels of a matrix. The first row is a multiple of kUnitRows.
+struct Piece {
+    std::size_t first_row, last_row, first_panel, last_panel;
+};
+
 template <class T>
 struct Parameter {
     chainrule::ParameterInfo info;
@@ -35,7 +41,7 @@ struct Parameter {
     Memory<T> w, wt, g;
     std::vector<Memory<T>> slots;
     std::vector<Memory<T>> parts;  // gradients of the parts of a batch (see parts.hpp)
-    std::vector<UnitSums> sums;
+    std::vector<UnitSums> sums;  // of each unit or of each panel; the rest is zero
     std::vector<double> clipped;  // squares of each unit's gradient between two clippings
     TopSingular* top = nullptr;  // where a spectral penalty wants it
 
@@ -54,11 +60,19 @@ struct Parameter {
         w = allocate<T>(elements + kSpare);
         if (transposed) wt = allocate<T>(panel_elements<T>(columns, rows) + kSpare);
         for (int slot = 0; slot < slot_count; ++slot) slots.push_back(allocate<T>(elements + kSpare));
-        sums.resize(units());
+        sums.resize(std::max(units(), panels()));
         clipped.resize(units());
     }
 
     std::size_t units() const { return (rows + kUnitRows - 1) / kUnitRows; }
+
+    std::size_t panels() const { return (vectors_of<T>(columns) + 1) / 2; }
+
+    // The first unit and those behind it, in all panels.
+    Piece units_from(std::size_t unit, std::size_t count) const {
+        return {unit * kUnitRows, std::min((unit + count) * kUnitRows, rows), 0, panels()};
+    }
+    Piece whole() const { return {0, rows, 0, panels()}; }
 
     std::size_t place(std::size_t row, std::size_t column) const {
         return storage == Storage::panels ? panel_place<T>(rows, columns, row, column)
@@ -95,13 +109,14 @@ struct Parameter {
         return lane_sum<T>(sum) == 0;
     }
 
-    // Rewrites the transpose of rows [first, last), first being a multiple of kUnitRows.
-    void transpose_rows(std::size_t first, std::size_t last) {
+    // Rewrites the transpose of a piece.
+    void transpose(const Piece& piece) {
         constexpr std::size_t L = Lanes<T>::count;
         if (!transposed) return;
         const std::size_t own = vectors_of<T>(columns), other = vectors_of<T>(rows);
-        for (std::size_t row = first; row < last; row += L)
-            for (std::size_t v = 0; v < own; ++v) {
+        const std::size_t stop = std::min(2 * piece.last_panel, own);
+        for (std::size_t row = piece.first_row; row < piece.last_row; row += L)
+            for (std::size_t v = 2 * piece.first_panel; v < stop; ++v) {
                 const std::size_t wide = own - v / 2 * 2 >= 2 ? 2 * L : L;
                 const std::size_t u = row / L, across = other - u / 2 * 2 >= 2 ? 2 * L : L;
                 const T* from = w.get() + place(row, v * L);

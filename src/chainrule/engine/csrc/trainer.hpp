@@ -141,14 +141,14 @@ class Trainer {
         member.meet();
         const Range mine = member.share_of(rows.samples());
         const T whole = rows.divisor();
-        for_blocks(mine, [&](Range block) {
+        for_blocks(mine, member.down(), [&](Range block) {
             if (member.working()) rows.gather(ws_, block, whole);
         });
         forward(net_, ws_, member, mine);
         if (net_.loss == nullptr)
             own_loss(call, member, mine);
         else
-            for_blocks(mine, [&](Range block) {
+            for_blocks(mine, member.down(), [&](Range block) {
                 if (member.working()) loss(net_, ws_, block);
             });
         backward(net_, ws_, member, mine);

@@ -7,7 +7,9 @@
 // b) Without clipping, or with clipping by value, a unit's gradient goes straight into its update.
 //    Clipping by norm needs all gradients first; several clippings act on them one after the other.
 // c) Where a batch is cut into parts, their gradients are made before any of that: the same list once
-//    for each part, part after part, so that a member finds the samples that it worked on itself.
+//    for each part, part after part, so that a member finds the samples that it worked on itself. What
+//    follows goes by another list, of panels in the order of memory, so that two members write to the
+//    same neighbourhood in one place only.
 #pragma once
 
 #include "batch.hpp"
@@ -98,29 +100,35 @@ class Updater {
     }
 
     void list_tasks() {
-        double total = 0;
         for (std::size_t s = 0; s < net_.sources.size(); ++s) {
             const Source<T>& source = net_.sources[s];
             const Parameter<T>& p = *source.parameter;
             if (source.affine && source.which == 0)
                 cut_up_.count(static_cast<std::size_t>(net_.program.tensors[source.X].rows_per_sample),
                               p.rows, p.columns);
-            for (std::size_t unit = 0; unit < p.units(); ++unit) {
-                const double cost = p.storage == Storage::panels
-                                        ? static_cast<double>(kUnitRows * p.columns)
-                                        : static_cast<double>(kUnitRows + p.columns) / 4;
-                tasks_.push_back({s, unit, cost});
-                total += cost;
-            }
+            const bool panels = p.storage == Storage::panels;
+            const double each = panels ? static_cast<double>(kUnitRows * p.ld)
+                                       : static_cast<double>(kUnitRows + p.columns) / 4;
+            for (std::size_t unit = 0; unit < p.units(); ++unit) tasks_.push_back({s, unit, each});
+            const double tall = static_cast<double>(p.rows * 2 * Lanes<T>::count);
+            for (std::size_t piece = 0; piece < (panels ? p.panels() : p.units()); ++piece)
+                pieces_.push_back({s, piece, panels ? tall : each});
             const std::size_t at_once = p.storage == Storage::panels
                                             ? kGroupUnits * kUnitRows * 2 * Lanes<T>::count
                                             : kUnitRows * p.ld;
             scratch_size_ = std::max(scratch_size_, at_once);
         }
-        double before = 0;
-        for (auto& task : tasks_) {
+        line_up(tasks_);
+        line_up(pieces_);
+    }
+
+    // From costs to places in [0, 1).
+    static void line_up(std::vector<Task<T>>& tasks) {
+        double total = 0, before = 0;
+        for (const auto& task : tasks) total += task.cost;
+        for (auto& task : tasks) {
             const double cost = task.cost;
-            task.cost = (before + cost / 2) / total;  // from here on: place in [0, 1)
+            task.cost = (before + cost / 2) / total;
             before += cost;
         }
     }
@@ -148,6 +156,16 @@ class Updater {
         }
     }
 
+    // Calls body(source, number) for this member's share of the panels, and units of what has none.
+    template <class Body>
+    void for_pieces(const Member& member, const Body& body) const {
+        const double from = static_cast<double>(member.number) / member.count;
+        const double to = static_cast<double>(member.number + 1) / member.count;
+        for (const Task<T>& piece : pieces_)
+            if (piece.cost >= from && piece.cost < to && member.working())
+                body(net_.sources[piece.source], piece.unit);
+    }
+
     // The gradients of the parts of the batch. Ends with a meeting if there are any.
     void make_parts(const Workspace<T>& ws, const Member& member) {
         const std::size_t parts = cut_up_.parts(ws.samples);
@@ -165,13 +183,24 @@ class Updater {
 
     void for_my_tasks(const Workspace<T>& ws, const UpdateRule<T>& step, Purpose purpose,
                       const Member& member) {
-        UnitWork<T> work(ws, member, net_.optimizer->update, net_.spectral, purpose,
-                         cut_up_.parts(ws.samples), scratch_[member.number].get());
-        for_tasks(member, [&](const Task<T>& task, std::size_t units) {
-            const Source<T>& source = net_.sources[task.source];
+        const std::size_t parts = cut_up_.parts(ws.samples);
+        UnitWork<T> work(ws, member, net_.optimizer->update, net_.spectral, purpose, parts,
+                         scratch_[member.number].get());
+        const auto rule_for_source = [&](const Source<T>& source) {
             UpdateRule<T> rule = rule_of(step, *source.parameter);
             if (purpose == Purpose::apply) rule.l1 = rule.l2 = 0;
-            work.run(source, task.unit, units, rule);
+            return rule;
+        };
+        if (parts == 0)
+            return for_tasks(member, [&](const Task<T>& task, std::size_t units) {
+                const Source<T>& source = net_.sources[task.source];
+                work.run(source, task.unit, units, rule_for_source(source));
+            });
+        for_pieces(member, [&](const Source<T>& source, std::size_t number) {
+            if (source.parameter->storage == Storage::panels)
+                work.run_panel(source, number, rule_for_source(source));
+            else
+                work.run(source, number, 1, rule_for_source(source));
         });
     }
 
@@ -282,7 +311,7 @@ class Updater {
         }
         member.meet();
         for (const auto& p : net_.parameters)
-            if (member.number == 0 && p->info.penalised) p->transpose_rows(0, p->rows);
+            if (member.number == 0 && p->info.penalised) p->transpose(p->whole());
     }
 
     static void shorten(Parameter<T>& p, std::size_t column, T limit) {
@@ -302,7 +331,8 @@ class Updater {
     }
 
     Network<T>& net_;
-    std::vector<Task<T>> tasks_;
+    std::vector<Task<T>> tasks_;   // units
+    std::vector<Task<T>> pieces_;  // panels, and units of what has none
     std::size_t scratch_size_ = 0;
     std::vector<Memory<T>> scratch_;
     Cut cut_up_;
