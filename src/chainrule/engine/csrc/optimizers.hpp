@@ -178,6 +178,7 @@ struct UpdateRule {
     T l1, l2;   // coefficients of the element-wise penalties' gradients; 0 without
     T cut;      // limit of clipping by value; 0 without
     T shrink;   // factor of clipping by norm; 1 without
+    bool streams;  // new weights leave the caches (see pace.hpp)
 };
 
 // Sums that a unit of weights reports: they are added up in the order of units, never of threads.
@@ -258,6 +259,7 @@ CR_INLINE void update_run(const UpdateRule<T>& rule, const T* g, T* w, T* const*
                           VectorSums<T>& sums) {
     constexpr int L = Lanes<T>::count;
     const Vec<T> rate = set1<T>(rule.rate), keep = set1<T>(rule.keep), shrink = set1<T>(rule.shrink);
+    const bool streams = rule.streams;
     // Copies, because a store through w or a slot might change what a reference names.
     VectorSums<T> own = sums;
     Scalars<T> scalars;
@@ -278,7 +280,10 @@ CR_INLINE void update_run(const UpdateRule<T>& rule, const T* g, T* w, T* const*
         for (int k = 0; k < O::slots; ++k) slot[k] = load(slots[k] + i);
         O::template update<T>(weight, gradient, slot, rate, scalars);
         for (int k = 0; k < O::slots; ++k) store(slots[k] + i, slot[k]);
-        store(w + i, weight);
+        if (streams)
+            stream(w + i, weight);
+        else
+            store(w + i, weight);
     }
     sums = own;
 }

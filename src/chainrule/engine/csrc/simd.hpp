@@ -79,6 +79,15 @@ CR_INLINE Vec<T> load(const T* from) {
     return value;
 }
 
+// Stores whose line leaves this core's caches, where there are such; others see them after a fence.
+#if defined(__x86_64__)
+constexpr bool kStreams = true;
+CR_INLINE void fence_streams() { _mm_sfence(); }
+#else
+constexpr bool kStreams = false;
+CR_INLINE void fence_streams() {}
+#endif
+
 template <class T>
 CR_INLINE void store(T* to, Vec<T> value) {
     std::memcpy(to, &value, sizeof value);
@@ -91,6 +100,23 @@ CR_INLINE To bits(From from) {
     std::memcpy(&to, &from, sizeof to);
     return to;
 }
+
+// `to` stands on a vector's boundary.
+#if defined(__AVX512F__)
+CR_INLINE void stream(float* to, Vec<float> v) { _mm512_stream_ps(to, (__m512)v); }
+CR_INLINE void stream(double* to, Vec<double> v) { _mm512_stream_pd(to, (__m512d)v); }
+#elif defined(__AVX2__)
+CR_INLINE void stream(float* to, Vec<float> v) { _mm256_stream_ps(to, (__m256)v); }
+CR_INLINE void stream(double* to, Vec<double> v) { _mm256_stream_pd(to, (__m256d)v); }
+#elif defined(__x86_64__)
+CR_INLINE void stream(float* to, Vec<float> v) { _mm_stream_ps(to, (__m128)v); }
+CR_INLINE void stream(double* to, Vec<double> v) { _mm_stream_pd(to, (__m128d)v); }
+#else
+template <class T>
+CR_INLINE void stream(T* to, Vec<T> v) {
+    store(to, v);
+}
+#endif
 
 #if defined(__AVX512F__)
 CR_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {

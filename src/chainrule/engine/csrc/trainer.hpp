@@ -7,7 +7,7 @@
 // b) Whether a step's objective is finite is known before the update, so weights survive it. Whether
 //    its gradient is finite is known only after, because nobody waits for its norm: the run ends
 //    there, and the caller repeats it up to the step before (same bits).
-// c) Steps are done in stretches, each by the team that was found to be fastest (see pace.hpp).
+// c) Steps are done in stretches, each in the way that was found to be fastest (see pace.hpp).
 // d) A loss that C++ does not know is the caller's own function (see native_loss.py). It is asked by
 //    the calling thread, once a step, when the raw outputs of the whole batch are there; the others
 //    wait in the barrier. It is asked nothing after a step that failed: nobody has such outputs.
@@ -34,18 +34,16 @@ class Trainer {
         open(call, std::min(call.batch, call.count), team.size(), true);
         Watch watch(poll, call.pulse_seconds);
         const std::int64_t steps = (call.count + call.batch - 1) / call.batch;
-        if (!call.tuned) {
-            stretch(call, 0, steps, team, team.size(), watch);
-            return end(call, watch);
-        }
-        pace_.open(call.batch);
+        open_pace(call, team.size());
         for (std::int64_t step = 0; step < steps;) {
-            const int members = pace_.members(team.size());
-            const std::int64_t last = std::min(steps, step + pace_.steps(members > 1));
+            const Way way = pace_.next();
+            const std::int64_t last = std::min(steps, step + pace_.steps());
+            updater_.stream(way == Way::apart);
             const auto began = std::chrono::steady_clock::now();
+            const int members = way == Way::alone ? 1 : team.size();
             const std::int64_t done = stretch(call, step, last, team, members, watch) - step;
             const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - began;
-            pace_.note(members > 1, done, taken.count());
+            pace_.note(done, taken.count());
             if (step + done < last) break;
             step = last;
         }
@@ -76,6 +74,16 @@ class Trainer {
     }
 
    private:
+    using Way = chainrule::Way;
+
+    void open_pace(const Call& call, int members) {
+        std::vector<Way> ways;
+        if (members > 1) ways.push_back(Way::together);
+        if (members > 1 && kStreams) ways.push_back(Way::apart);
+        if (members == 1 || call.tuned) ways.push_back(Way::alone);
+        pace_.open(call.batch, ways);
+    }
+
     // Steps from `step` up to `last`. Returns the one before which it ended.
     std::int64_t stretch(Call& call, std::int64_t step, std::int64_t last, const chainrule::Team& team,
                          int members, Watch& watch) {

@@ -53,6 +53,9 @@ class Updater {
         member.meet();
     }
 
+    // Whether new weights leave the caches of those who make them.
+    void stream(bool streams) { streams_ = streams && kStreams; }
+
     // One update of all parameters. The team must meet before it reads them.
     void update(const Workspace<T>& ws, const Call& call, std::int64_t step, const Member& member) {
         Scalars<T> scalars;
@@ -66,6 +69,7 @@ class Updater {
             make_parts(ws, member);
             for_my_tasks(ws, rule, Purpose::update, member);
         }
+        if (streams_) fence_streams();
         if (net_.max_norm > 0) {
             member.meet();
             project(member);
@@ -233,6 +237,7 @@ class Updater {
         rule.keep = static_cast<T>(call.decays[step]);
         rule.cut = static_cast<T>(cut_);
         rule.shrink = 1;
+        rule.streams = streams_;
         rule.l1 = static_cast<T>(net_.l1);
         rule.l2 = static_cast<T>(l2_of(call, step));
         return rule;
@@ -336,7 +341,7 @@ class Updater {
     std::size_t scratch_size_ = 0;
     std::vector<Memory<T>> scratch_;
     Cut cut_up_;
-    bool whole_gradient_ = false;
+    bool whole_gradient_ = false, streams_ = false;
     double cut_ = 0;  // of clipping by value in the update itself
 };
 
