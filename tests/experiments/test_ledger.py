@@ -145,6 +145,30 @@ def test_two_sweeps_do_not_write_to_one_ledger(path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize(
+    ("told", "expected", "got"),
+    [
+        ({"score": "loss"}, "'accuracy'", "'loss'"),
+        ({"repeats": 1}, "{'splits': 2}", "{'splits': 1, 'in common': 1}"),
+        ({"validation_share": 0.3}, "", ""),
+    ],
+)
+def test_what_differs_is_said_so_that_a_reader_understands(
+    path: Path, told: dict[str, Any], expected: str, got: str
+) -> None:
+    small(out=path)
+    with pytest.raises(UsageError) as error:
+        small(out=path, **told)
+    assert (error.value.expected, error.value.got) == (expected, got)
+
+
+def test_a_folder_is_no_file_and_the_disk_need_not_be_freed(tmp_path: Path) -> None:
+    for place in (tmp_path, tmp_path / "none" / "runs.jsonl", ""):
+        with pytest.raises(ChainruleError) as error:
+            small(out=place)
+        assert error.value.do == "choose the name of a file, in a folder that is there"
+
+
 def test_a_full_disk_is_an_error_and_leaves_whole_lines(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -132,6 +133,17 @@ def test_what_is_wrong_is_said() -> None:
             optimizer="sgd",
             stop_factor=1e9,
         )
+
+
+@pytest.mark.parametrize("rows", ["all", "one"])
+def test_targets_whose_loss_is_not_finite_are_one_error_and_no_warning(rows: str) -> None:
+    X, y = _line()
+    y[slice(None) if rows == "all" else 3] *= 1e30  # its square is beyond float32
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(DataError, match="broke out at once") as error:
+            cr.lr_find(nn.Dense(1), X, y, loss="squared_error", batch_size=len(X) // 2, steps=40)
+    assert "sizes of inputs and targets" in error.value.do
 
 
 def test_the_picture_names_its_readings() -> None:

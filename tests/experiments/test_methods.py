@@ -145,12 +145,14 @@ def test_words_follow_the_numbers() -> None:
     assert "no difference" not in accuracy
     assert "1 times the tree" in seconds
     assert "network asks for most" in data
-    assert "from 60 rows of t on" in data
+    assert "from 60 rows of t on." in data
+    assert "naive Bayes 20, decision tree 20, network 60." in data  # of one table, no span
     assert "network 9.5" in overfitting
     tied = made(
         {"naive Bayes": flat, "decision tree": flat, "network": {20: [0.5] * 2, 60: [0.7, 0.95]}}
     )
     assert "no difference to rely on" in conclusions(tied)[0]
+    assert "it leads from 60 rows of t on (no difference to rely on)." in conclusions(tied)[2]
     behind = made({**others, "network": {20: [0.5, 0.5], 60: [0.7, 0.7]}})
     assert "it leads" not in conclusions(behind)[2]
     apart = difference(tied, "t", "network", "naive Bayes")

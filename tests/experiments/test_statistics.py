@@ -17,6 +17,7 @@ from chainrule.experiments.statistics import (
     holm,
     mean_interval,
     mean_ranks,
+    paired_differences,
     rank_difference,
     sign_test,
     signed_rank,
@@ -56,7 +57,9 @@ def test_differences_that_are_all_the_same_are_counted(count: int) -> None:
     found = corrected_t(differences[:count], 0.25)
     assert found.p == pytest.approx(2 * 0.5**count)
     assert math.isfinite(found.low) == math.isfinite(found.high) == (count >= 6)
-    assert mean_interval([0.75] * count).low == 0.75
+    assert mean_interval([0.75] * count).low == pytest.approx(
+        0.75 if count >= 6 else math.nan, nan_ok=True
+    )
     better = [value + 1 / 12 for value in differences[:count]]
     words = str(compared(made({"a": better, "b": differences[:count]})))
     assert ("no difference" in words) == (count < 6)
@@ -115,6 +118,53 @@ def test_the_critical_difference_is_demsars() -> None:
     assert rank_difference(3, 1) == pytest.approx(2.343 * math.sqrt(3 * 4 / 6), abs=2e-3)
     assert rank_difference(10, 1) == pytest.approx(3.164 * math.sqrt(10 * 11 / 6), abs=4e-3)
     assert rank_difference(4, 14, 0.25) == pytest.approx(rank_difference(4, 14) * 4.5**0.5)
+
+
+@pytest.mark.parametrize("scale", [1 / 360, 1 / 12, 1e9 / 7])
+def test_differences_equal_but_for_rounding_tie(scale: float) -> None:
+    """Shares of rows are whole numbers to these tests: 4 rows more are as many as 4 rows less."""
+    generator = np.random.default_rng(7)
+    one, other = (generator.integers(300, 312, (80, 12)) for _ in range(2))
+    floats = (
+        [(left * scale).tolist() for left in one],
+        [(right * scale).tolist() for right in other],
+    )
+    split = 0
+    for whole, left, right in zip(one - other, *floats, strict=True):
+        split += len(set(np.abs(np.subtract(left, right)))) > len(set(np.abs(whole)))
+        differences = paired_differences(left, right)
+        assert signed_rank(differences) == signed_rank(whole.tolist())
+        assert sign_test(differences) == sign_test(whole)
+        assert differences == pytest.approx(np.subtract(left, right), rel=1e-9, abs=1e-9)
+        shifted = [value + 1e-3 * scale for value in right]
+        assert 0.0 not in paired_differences(left, shifted)
+    assert split > 40
+    assert signed_rank([0.3 - 0.2, 0.1 - 0.2, 0.5, 0.7]) == signed_rank([1, -1, 5, 7])
+    assert signed_rank([0.3 - 0.2, 0.1 - 0.2] * 30) == 1.0
+
+
+@pytest.mark.parametrize("count", [2, 5, 6])
+def test_a_few_ties_are_no_proof_of_equality(count: int) -> None:
+    found = corrected_t([0.0] * count, 0.25)
+    assert (found.mean, found.p) == (0.0, 1.0)
+    assert math.isfinite(found.low) == (count >= 6)
+    words = str(compared(made({"a": [0.8] * count, "b": [0.8] * count})))
+    assert (f"the same in all {count}, too few to be sure" in words) == (count < 6)
+
+
+def test_one_huge_score_makes_no_other_difference_a_rounding() -> None:
+    found = paired_differences([1e30, 2.0, 3.0, 1e30], [1e30, 1.5, 2.5, 1.0])
+    assert found == [0.0, 0.5, 0.5, 1e30]
+    assert paired_differences([], []) == []
+
+
+def test_scores_equal_but_for_rounding_are_no_difference() -> None:
+    """Weighted shares of one size, added up in another order."""
+    one, other = [0.1 + 0.2, 0.7, 0.6] * 3, [0.3, 0.7, 0.1 + 0.2 + 0.3] * 3
+    found = compared(made({"a": one, "b": other}))
+    assert found.ranks == {"a": 1.5, "b": 1.5}
+    assert (found.pairs[0].difference, found.pairs[0].p, found.pairs[0].p_sign) == (0.0, 1.0, 1.0)
+    assert mean_ranks([[0.3, math.inf, 0.1 + 0.2, math.nan]], False) == [1.5, 3.5, 1.5, 3.5]
 
 
 def test_ranks_share_ties_and_put_lost_runs_last() -> None:
@@ -185,6 +235,20 @@ def test_an_interval_holds_the_mean_as_often_as_it_says() -> None:
     assert covered[0.25] > 0.93 * 600
     table = made({"a": scores.tolist(), "b": scores.tolist()}).table()[0]
     assert (table.low, table.high) == (found.low, found.high)
+
+
+@pytest.mark.parametrize("rows", [20, 48, 360])
+@pytest.mark.parametrize("repeats", [2, 3, 6])
+def test_an_interval_of_coarse_scores_holds_the_mean_too(rows: int, repeats: int) -> None:
+    """Two scores on 48 rows are often the same: an interval of no width would be believed."""
+    generator = np.random.default_rng(rows + repeats)
+    held = told = 0
+    for _ in range(1000):
+        found = mean_interval((generator.binomial(rows, 0.9, repeats) / rows).tolist())
+        told += math.isfinite(found.low)
+        held += found.low <= 0.9 <= found.high
+    assert told > 700
+    assert held >= 0.93 * told
 
 
 def test_a_clear_difference_is_found_and_said() -> None:

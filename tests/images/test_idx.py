@@ -68,6 +68,14 @@ def test_what_is_not_whole_is_refused(tmp_path: Path, content: bytes, words: str
     assert str(path) in raised.value.where
 
 
+def test_an_archive_of_arrays_is_told_what_to_become(tmp_path: Path) -> None:
+    """Much of MNIST is handed on as one .npz."""
+    np.savez(tmp_path / "mnist.npz", X=np.zeros((2, 3, 3), np.uint8))
+    with pytest.raises(DataError, match="not an idx file") as raised:
+        read_idx(tmp_path / "mnist.npz")
+    assert "images.npy and labels.npy" in raised.value.do
+
+
 def test_a_bomb_is_not_unpacked_beyond_what_it_states(tmp_path: Path) -> None:
     path = tmp_path / "images-idx1-ubyte.gz"
     path.write_bytes(gzip.compress(b"\0\0\x08\x01\0\0\0\x02" + bytes(50_000_000)))

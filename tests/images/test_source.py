@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 import chainrule as cr
 from chainrule.errors import DataError, InvalidParameterError, MissingExtraError, UsageError
@@ -209,6 +210,28 @@ def test_what_is_clear_is_black(tmp_path: Path) -> None:
     pixels = cr.read_images(tmp_path / "a.png").X.reshape(3, 2, 3)
     assert np.allclose(pixels[0, 0], 200 / 255)
     assert pixels.sum() == pytest.approx(3 * 200 / 255)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "suffix"),
+    [*itertools.product(range(10), ["png", "webp"]), (3, "tiff"), (4, "tiff")],
+)
+def test_a_picture_is_set_upright_as_its_camera_was_held(
+    tmp_path: Path, orientation: int, suffix: str
+) -> None:
+    """A telephone writes all its pictures lying, and says how they are to be turned."""
+    pixels = np.arange(6, dtype=np.uint8).reshape(3, 2) * 40
+    notes = Image.Exif()
+    notes[0x0112] = orientation
+    picture = Image.fromarray(pixels)
+    for name in ("a", "b"):
+        picture.save(tmp_path / f"{name}.{suffix}", exif=notes, lossless=True)
+    with Image.open(tmp_path / f"a.{suffix}") as opened:
+        upright = np.asarray(ImageOps.exif_transpose(opened))
+    found = cr.read_images(tmp_path)
+    assert found.shape == upright.shape
+    assert np.allclose(found.X, np.stack([upright.ravel()] * 2) / 255)
+    assert cr.read_images(tmp_path, size=(4, 4)).shape[:2] == (4, 4)
 
 
 def test_other_sizes_are_refused_or_made_alike(animals: Path) -> None:

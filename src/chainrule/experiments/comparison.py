@@ -17,6 +17,7 @@ from chainrule.experiments.statistics import (
     corrected_t,
     holm,
     mean_ranks,
+    paired_differences,
     pairs_among,
     rank_difference,
     sign_test,
@@ -134,7 +135,9 @@ class Comparison:
         ahead = any(sign * (row.mean - best.mean) > 0 for row in rows if row.epochs == best.epochs)
         few = "no run" if best.scored == best.runs else "the fewest runs"
         among = f" of the settings that lost {few}" if ahead else ""
-        return f"{best.setting} has the best mean {self.sweep.score}{among}, {best.mean:.4g}."
+        same = [row.setting for row in self.sweep.also_best()]
+        also = f", the same as {_listed(same)}" if same else ""
+        return f"{best.setting} has the best mean {self.sweep.score}{among}, {best.mean:.4g}{also}."
 
     def _rest(self, rows: Sequence[TableRow]) -> list[tuple[str, list[str]]]:
         """Return a sentence for each kind of difference from the best, and the settings it has."""
@@ -246,9 +249,10 @@ def _pair(sweep: Sweep, one: str, other: str, scores: dict[str, dict[int, float]
     good = np.isfinite(pairs)
     left, right = pairs[good.all(axis=1)].T
     sign = 1.0 if sweep.greater_is_better else -1.0
-    first = bool(np.sum(sign * (left - right)) >= 0)
+    ahead = paired_differences(left.tolist(), right.tolist())
+    first = sign * math.fsum(ahead) >= 0
     better, worse = (one, other) if first else (other, one)
-    differences = (left - right if first else right - left).tolist()
+    differences = ahead if first else [0.0 - value for value in ahead]
     found = corrected_t(differences, sweep.held)
     lost = tuple(int(count) for count in len(pairs) - good.sum(axis=0))
     return Pair(

@@ -44,6 +44,8 @@ __all__ = ["Job", "perform", "read_job", "revive", "written"]
 
 _UNWRITTEN = ("on_event",)
 """Arguments that change no number, and cannot be written."""
+_KNOWN = 1000
+"""Settings whose arguments a worker keeps."""
 
 
 @frozen
@@ -102,9 +104,24 @@ class Job:
         return replace(_empty(self), stop_reason="failed", fault=reason)
 
 
-def read_job(message: Mapping[str, Any]) -> Job:
-    """Return the job of a message."""
-    return Job(arguments=revive(message["document"]), **message)
+def read_job(message: Mapping[str, Any], known: dict[str, dict[str, Any]] | None = None) -> Job:
+    """Return the job of a message.
+
+    Parameters
+    ----------
+    message : mapping
+        As `Job.message` makes it.
+    known : dict, optional
+        Arguments that were read before, by their text: a setting comes again with each split.
+    """
+    document = message["document"]
+    known = {} if known is None else known
+    text = json.dumps(document)
+    if text not in known:
+        if len(known) >= _KNOWN:
+            known.clear()
+        known[text] = revive(document)
+    return Job(arguments=known[text], **message)
 
 
 def written(arguments: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -248,7 +248,7 @@ class Ledger:
             old, new = before.get(name), now.get(name)
             if old == new or (name in _GROWING and _grew(old, new)):
                 continue
-            old, new = _unlike(old, new)
+            old, new = _counted(old or [], new or []) if name == "splits" else _unlike(old, new)
             raise self._other(f"{_NAMES.get(name, name)} differ", shown(old, 200), shown(new, 200))
 
     def _other(self, what: str, expected: str, got: str) -> UsageError:
@@ -298,7 +298,7 @@ _NAMES = {
     "arguments": "the fixed arguments",
     "axes": "the axes",
     "score": "the scores",
-    "greater_is_better": "the scores",
+    "greater_is_better": "the directions of the scores",
     "method": "the methods",
     "held": "the shares of held rows",
     "scheme": "the splits",
@@ -306,15 +306,22 @@ _NAMES = {
     "space": "the axes",
     "search": "the ways to search",
     "meanings": "the settings",
+    "splits": "the numbers of splits (repeats, folds), or the data of some of them",
 }
 
 
-def _weight(name: str) -> tuple[bool, str]:
-    return name in _GROWING, name
+def _weight(name: str) -> tuple[bool, bool, str]:
+    """Return where a name stands: first what says most of why two sweeps differ."""
+    return name in _GROWING, name == "greater_is_better", name
 
 
 def _identity(head: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in head.items() if name not in ("library", "version")}
+
+
+def _counted(old: list[str], new: list[str]) -> tuple[object, object]:
+    """Return lists of digests, which tell nobody anything, as numbers."""
+    return {"splits": len(old)}, {"splits": len(new), "in common": len(set(new) & set(old))}
 
 
 def _unlike(old: object, new: object) -> tuple[object, object]:
@@ -346,9 +353,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _not_written(path: Path, error: OSError) -> ChainruleError:
-    return ChainruleError(
-        "the ledger cannot be written",
-        where=str(path),
-        got=error.strerror or str(error),
-        do="finished runs are kept; free the disk or choose another file, and start again",
-    )
+    do = "finished runs are kept; free the disk or choose another file, and start again"
+    if path.is_dir() or not path.parent.is_dir():
+        do = "choose the name of a file, in a folder that is there"
+    got = error.strerror or str(error)
+    return ChainruleError("the ledger cannot be written", where=str(path), got=got, do=do)

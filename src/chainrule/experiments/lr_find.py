@@ -275,7 +275,9 @@ def _ramp(
             rows, order = data.epoch(epoch)
             rest = Clock(seed, epoch, 0, len(rates), 0.0)  # at rate 0 the weights stay
             still = engine.epoch(start.copy(), rows, order, batch, rest).objectives
-            level = float(still.mean()) if epoch == 0 else level
+            level = float(still.mean()) if epoch == 0 and len(still) else level
+        if place >= len(still):  # not even without a step is this batch's loss finite
+            break
         clock = Clock(seed, epoch, place * batch, len(rates), float(rate) / base)
         chosen = order[place * batch : (place + 1) * batch]
         result = engine.epoch(buffers, rows, chosen, batch, clock)

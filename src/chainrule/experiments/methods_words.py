@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chainrule.experiments.methods import METHODS, Fit, Methods
-from chainrule.experiments.statistics import Interval, corrected_t
+from chainrule.experiments.statistics import Interval, corrected_t, paired_differences
 from chainrule.frozen import frozen
 
 __all__ = [
@@ -100,7 +100,8 @@ def difference(found: Methods, table: str, one: str, other: str) -> Interval:
         {fit.repeat: fit.test_accuracy for fit in found.of(table, method, most)}
         for method in (one, other)
     ]
-    differences = [scores[0][repeat] - scores[1][repeat] for repeat in sorted(scores[0])]
+    first, second = ([side[repeat] for repeat in sorted(scores[0])] for side in scores)
+    differences = paired_differences(first, second)
     return corrected_t(differences, found.test_share / (1 - found.test_share))
 
 
@@ -148,14 +149,17 @@ def _data(found: Methods, rows: list[Summary]) -> str:
     }
     most = max(METHODS, key=lambda method: shares[method])
     ahead = [text for data in found.tables if (text := _ahead(found, data.name))]
-    listed = ", ".join(
-        f"{method} {min(needed[method]):,} to {max(needed[method]):,}" for method in METHODS
-    )
+    listed = ", ".join(f"{method} {_span(needed[method])}" for method in METHODS)
     return (
         "Data needed, as the rows that bring a method within two points of its own best: "
         f"{listed}. In shares of the table, {most} asks for most. The note expects the network to "
         "need thousands" + ("; it leads " + ", ".join(ahead) if ahead else "") + "."
     )
+
+
+def _span(numbers: list[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _ahead(found: Methods, table: str) -> str:
@@ -168,7 +172,13 @@ def _ahead(found: Methods, table: str) -> str:
         if scores["network"] < max(scores.values()):
             break
         first = size
-    return "" if first is None else f"from {first:,} rows of {table} on"
+    if first is None:
+        return ""
+    most = found.sizes(table)[-1]
+    others = {name: mean(found.of(table, name, most), "test_accuracy") for name in METHODS[:2]}
+    sure = difference(found, table, "network", max(others, key=others.__getitem__)).low > 0
+    words = f"from {first:,} rows of {table} on"
+    return words if sure else f"{words} (no difference to rely on)"
 
 
 def _overfitting(rows: list[Summary]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import field
@@ -66,6 +67,18 @@ class Sweep:
         if not self.rows:
             raise UsageError("no run of the sweep is finished, so none is the best")
         return self.table()[0]
+
+    def also_best(self) -> list[TableRow]:
+        """Return the rows of the table that are as good as the first: as its mean, theirs."""
+        best, *others = self.table()
+        lost = best.runs - best.scored
+        return [
+            row
+            for row in others
+            if row.epochs == best.epochs
+            and row.runs - row.scored == lost
+            and math.isclose(row.mean, best.mean, rel_tol=1e-12)
+        ]
 
     def results_of(self, settings: Mapping[str, Any]) -> list[Result]:
         """Return the runs of a setting (as `TableRow.settings` says it), by split."""

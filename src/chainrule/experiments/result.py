@@ -91,7 +91,7 @@ class Result:
         document = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         document["settings"] = dict(self.settings)
         columns = list(self.history[0]) if self.history else []
-        rows = [[_cell(row[name]) for name in columns] for row in self.history]
+        rows = [_cells([row[name] for name in columns]) for row in self.history]
         document["history"] = {"columns": columns, "rows": rows}
         return {**document, **{name: cell(float(document[name])) for name in _NUMBERS}}
 
@@ -107,7 +107,7 @@ class Result:
         try:
             values = dict(document)
             names, rows = values["history"]["columns"], values["history"]["rows"]
-            values["history"] = [dict(zip(names, map(number, row), strict=True)) for row in rows]
+            values["history"] = [dict(zip(names, _numbers(row), strict=True)) for row in rows]
             values.update({name: float(number(values[name])) for name in _NUMBERS})
             return cls(**values)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -116,8 +116,13 @@ class Result:
             ) from None
 
 
-def _cell(value: Any) -> Any:
-    return cell(value) if isinstance(value, float) else value
+def _cells(values: list[Any]) -> list[Any]:
+    finite = math.isfinite  # a sweep has thousands of rows, so no call for a cell that is as it is
+    return [cell(v) if isinstance(v, float) and not finite(v) else v for v in values]
+
+
+def _numbers(cells: list[Any]) -> list[Any]:
+    return [number(cell) for cell in cells] if str in map(type, cells) else cells
 
 
 def label_of(value: Any) -> Any:

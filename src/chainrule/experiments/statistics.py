@@ -9,9 +9,11 @@ a) Runs on repeated splits of one table are not independent: their training rows
 b) With few repeats a t-test leans on its assumption of normal differences, so the signed-rank
    test stands beside it; it assumes symmetry alone. With less than six pairs it cannot find
    anything at 5 %, and says so by its p-value.
-c) Scores that count rows are coarse, so a few repeats may all differ by the same number. A t-test
-   takes that for certainty; the sign test, which only counts, stands in for it there.
+c) Scores that count rows are coarse, so a few repeats may all score, or differ by, the same number.
+   A t-test takes that for certainty; the sign test, which only counts, stands in for it there.
 d) Many pairs are many chances to be fooled: p-values are corrected by Holm's method.
+e) 0.3 - 0.2 and 0.2 - 0.1 are one difference and two floats. Tests that rank or count would take
+   them for two, so numbers that agree but for rounding are made the same number before.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ __all__ = [
     "holm",
     "mean_interval",
     "mean_ranks",
+    "paired_differences",
     "pairs_among",
     "rank_difference",
     "sign_test",
@@ -41,7 +44,7 @@ __all__ = [
 LEVEL = 0.95
 """Share of the intervals that hold what they are of."""
 _SAME = 1e-12
-"""Deviation over mean of numbers that differ by roundings alone."""
+"""Relative size of what is rounding alone: a deviation, or the distance of two numbers."""
 _COUNTED = 50
 """So many differences have 2^50 choices of signs at most, which float64 counts exactly."""
 
@@ -59,13 +62,48 @@ class Interval:
     """Of the hypothesis that the true mean is 0."""
 
 
+def paired_differences(first: Sequence[float], second: Sequence[float]) -> list[float]:
+    """Return first minus second, pair by pair, without what is rounding alone.
+
+    A difference of two scores is uncertain by the roundings of the scores. One that is no larger is
+    0, and such as lie no farther apart are the same number.
+
+    Example
+    -------
+    >>> from chainrule.experiments.statistics import paired_differences
+    >>> 0.3 - 0.2 == 0.2 - 0.1
+    False
+    >>> sorted(set(paired_differences([0.3, 0.2, 0.1 + 0.2], [0.2, 0.1, 0.3])))
+    [0.0, 0.09999999999999998]
+    """
+    one, other = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    grain = _SAME * np.maximum(np.abs(one), np.abs(other))
+    values = one - other
+    sizes = np.where(np.abs(values) <= grain, 0.0, np.abs(values))
+    return (np.sign(values) * _merged(sizes, grain) + 0.0).tolist()
+
+
+def _merged(sizes: np.ndarray, grain: np.ndarray) -> np.ndarray:
+    """Return sizes, those that lie within their grain of the next smaller one as that one."""
+    order = np.argsort(sizes, kind="stable")
+    ranked, grain = sizes[order], grain[order]
+    with np.errstate(invalid="ignore"):  # infinities are the same
+        apart = np.diff(ranked) > np.minimum(grain[1:], grain[:-1])
+    first = np.maximum.accumulate(np.r_[0, np.where(apart, np.arange(1, len(ranked)), 0)])
+    merged = np.empty_like(sizes)
+    merged[order] = ranked[first] if len(ranked) else ranked
+    return merged
+
+
 def mean_interval(values: Sequence[float], held: float = 0.0, level: float = LEVEL) -> Interval:
     r"""Return the mean of numbers and its interval by Student's t, for scores of repeated splits.
 
     .. math:: \bar x \pm t_{n-1} \, s \sqrt{1/n + n_h / n_t}
 
     with :math:`\bar x`, :math:`s` mean and standard deviation of `values`, :math:`n` their number
-    and :math:`n_h / n_t` = `held` as in `corrected_t`; 0 is Student's own interval.
+    and :math:`n_h / n_t` = `held` as in `corrected_t`; 0 is Student's own interval. Fewer than six
+    numbers that are all the same have none: scores that count rows are coarse, so two of them on 48
+    rows agree in one sweep of seven, wherever their mean is. From six on it has no width.
 
     Source: Student, "The probable error of a mean" (Biometrika 1908); Nadeau, Bengio, "Inference
     for the generalization error" (Machine Learning 2003).
@@ -78,8 +116,15 @@ def mean_interval(values: Sequence[float], held: float = 0.0, level: float = LEV
     (2.0, -0.484)
     """
     found = corrected_t(values, held, level)
-    same = found.deviation <= _SAME * abs(found.mean)  # no test, so no need to doubt them
-    return replace(found, low=found.mean, high=found.mean) if same else found
+    if not found.deviation <= _SAME * abs(found.mean):
+        return found
+    end = found.mean if _sure(len(values), level) else math.nan
+    return replace(found, low=end, high=end)
+
+
+def _sure(count: int, level: float) -> bool:
+    """Say whether so many numbers that are all the same are no accident of coarse scores."""
+    return 2 * 0.5**count < 1 - level
 
 
 def corrected_t(differences: Sequence[float], held: float, level: float = LEVEL) -> Interval:
@@ -99,8 +144,8 @@ def corrected_t(differences: Sequence[float], held: float, level: float = LEVEL)
     level : float
         Share of the intervals that hold the true mean.
 
-    Where all differences are the same there is no variance to go by: p is that of the sign test,
-    and the interval is NaN unless p is small enough.
+    Where all differences are the same, 0 too, there is no variance to go by: p is that of the sign
+    test, and the interval is NaN for fewer than six.
 
     Source: Nadeau, Bengio, "Inference for the generalization error" (Machine Learning 2003), with
     Bouckaert, Frank (PAKDD 2004) for repeated folds.
@@ -125,9 +170,8 @@ def corrected_t(differences: Sequence[float], held: float, level: float = LEVEL)
     error = deviation * math.sqrt(1 / count + held)
     reach = float(special.stdtrit(count - 1, 0.5 + level / 2)) * error
     if deviation <= _SAME * abs(mean):
-        p = sign_test(values)
-        end = mean if mean == 0 or p < 1 - level else math.nan
-        return Interval(mean, end, end, deviation, p)
+        end = mean if _sure(count, level) else math.nan
+        return Interval(mean, end, end, deviation, sign_test(values))
     p = float(2 * special.stdtr(count - 1, -abs(mean) / error))
     return Interval(mean, mean - reach, mean + reach, deviation, p)
 
@@ -135,9 +179,10 @@ def corrected_t(differences: Sequence[float], held: float, level: float = LEVEL)
 def signed_rank(differences: Sequence[float]) -> float:
     """Return the two-sided p-value of Wilcoxon's signed-rank test; 1 if all differences are 0.
 
-    Differences of 0 take ranks and then no part (Pratt); equal ones share their ranks. With up to
-    50 differences p counts all choices of signs for these ranks, so it is exact with ties too;
-    with more it is that of the normal approximation.
+    Differences of 0 take ranks and then no part (Pratt); those equal but for rounding share their
+    ranks (those of scores come from `paired_differences`). With up to 50 differences p counts all
+    choices of signs for these ranks, so it is exact with ties too; with more it is that of the
+    normal approximation.
 
     Source: Wilcoxon, "Individual comparisons by ranking methods" (1945); Pratt (1959) for zeros.
 
@@ -150,6 +195,8 @@ def signed_rank(differences: Sequence[float]) -> float:
     values = np.asarray(differences, np.float64)
     if not values.any():
         return 1.0
+    sizes = np.abs(values)
+    values = np.sign(values) * _merged(sizes, _SAME * sizes)
     if len(values) <= _COUNTED:
         return _counted(values)
     from scipy import stats
@@ -247,7 +294,8 @@ def mean_ranks(table: Sequence[Sequence[float]], greater_is_better: bool) -> lis
         raise DataError("ranks need a score of each setting in each repeat")
     lower = -scores if greater_is_better else scores
     lower = np.where(np.isfinite(lower), lower, np.inf)
-    return [float(rank) for rank in stats.rankdata(lower, axis=1).mean(axis=0)]
+    same = [_merged(row, _SAME * np.abs(row)) for row in lower]
+    return [float(rank) for rank in stats.rankdata(same, axis=1).mean(axis=0)]
 
 
 def rank_difference(settings: int, repeats: int, held: float = 0.0, level: float = LEVEL) -> float:

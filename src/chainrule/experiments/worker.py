@@ -66,11 +66,12 @@ def serve(folder: Path, lines: Iterable[str], out: IO[str]) -> None:
     from chainrule.experiments.material import Material
 
     material: Material | None = None
+    known: dict[str, dict[str, Any]] = {}
     _say(out, {"ready": os.getpid()})
     for line in lines:
         material = material or Material.read(folder)
         for number, message in json.loads(line):
-            result = perform(read_job(message), material)
+            result = perform(read_job(message, known), material)
             _say(out, [number, result.to_document()])
 
 

@@ -20,6 +20,14 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 _MOST_PIXELS = 64_000_000
 _GREY = ("1", "L", "LA")
 _DEEP = ("I", "F")
+_ORIENTATION = 0x0112
+_TURNS = (
+    *("FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM"),
+    *("TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90"),
+)
+"""What sets a picture upright whose orientation by Exif is 2, 3, ... 8."""
+_LYING = 5
+"""From this orientation on width and height change places."""
 _CLEAR = ("LA", "PA", "RGBA", "La", "RGBa")
 
 
@@ -58,19 +66,19 @@ def read_pictures(
     """
     library = _pillow()
     with _opened(library, files[0]) as first:
-        height, width = size or (first.height, first.width)
+        height, width = size or _size(first)
     grey = all(_is_grey(library, file) for file in files)
     shape = (height, width) if grey else (height, width, 3)
     require_room((len(files), *shape), source)
     X = np.empty((len(files), int(np.prod(shape))), np.float32)
     for row, file in enumerate(files):
         with _opened(library, file) as picture:
-            if size is None and (picture.height, picture.width) != (height, width):
+            if size is None and _size(picture) != (height, width):
                 raise DataError(
                     "the pictures differ in size",
                     where=str(file),
                     expected=f"{width} x {height} pixels, like {files[0].name}",
-                    got=f"{picture.width} x {picture.height}",
+                    got="{1} x {0} pixels".format(*_size(picture)),
                     do=f"make them alike: size=({height}, {width})",
                 )
             X[row] = _pixels(library, picture, file, shape).ravel()
@@ -124,6 +132,23 @@ def _is_grey(library: Any, file: Path) -> bool:
     return mode in _GREY
 
 
+def _orientation(picture: Any) -> int:
+    """Return how a camera was held, 1 to 8; 1 where nothing that can be read says so."""
+    if picture.format == "TIFF":  # Pillow turns these by itself
+        return 1
+    try:
+        found = picture.getexif().get(_ORIENTATION, 1)
+    except Exception:  # noqa: BLE001 - damaged notes beside the pixels; the pixels count
+        return 1
+    return found if isinstance(found, int) and 1 <= found <= len(_TURNS) + 1 else 1
+
+
+def _size(picture: Any) -> tuple[int, int]:
+    """Return height and width of a picture set upright."""
+    lying = _orientation(picture) >= _LYING
+    return (picture.width, picture.height) if lying else (picture.height, picture.width)
+
+
 def _pixels(library: Any, picture: Any, file: Path, shape: tuple[int, ...]) -> np.ndarray:
     height, width = shape[:2]
     try:
@@ -135,6 +160,8 @@ def _pixels(library: Any, picture: Any, file: Path, shape: tuple[int, ...]) -> n
                 ground = library.new("RGBA", clear.size, (0, 0, 0, 255))
                 solid = library.alpha_composite(ground, clear)
             plain = solid.convert("L" if len(shape) == 2 else "RGB")
+            if (turn := _orientation(picture)) > 1:
+                plain = plain.transpose(library.Transpose[_TURNS[turn - 2]])
             if (plain.height, plain.width) != (height, width):
                 plain = plain.resize((width, height), library.Resampling.BILINEAR)
             return np.asarray(plain, np.float32)

@@ -27,6 +27,8 @@ _MOST_DIMENSIONS = 4
 _PIECE = 1 << 20
 _GZIP = b"\x1f\x8b"
 
+_ADVICE = "save the arrays of an .npz or .zip file as images.npy and labels.npy in a folder"
+
 
 def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
     """Return the array of an idx file, plain or packed with gzip.
@@ -103,6 +105,7 @@ def _header(file: BinaryIO | gzip.GzipFile, path: Path) -> tuple[str, tuple[int,
             where=str(path),
             expected="0, 0, a type from 8 to 14, a number of dimensions",
             got=", ".join(str(byte) for byte in magic) or "no bytes",
+            do=_ADVICE if magic[:2] == b"PK" else "",
         )
     dimensions = magic[3]
     if not 1 <= dimensions <= _MOST_DIMENSIONS:

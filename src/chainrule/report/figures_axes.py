@@ -33,6 +33,8 @@ _PANEL_WIDTH, _PANEL_HEIGHT, _FRAME = 330, 176, 62
 
 
 _TITLE = 50
+_LETTER = 6.4
+"""Width of a letter of the small type, about."""
 
 
 def abreast(titles: Sequence[str]) -> int:
@@ -80,7 +82,9 @@ def grid(figure: Any, count: int, most: int = 3, **shared: Any) -> list[Axes]:
 
 
 def head(figure: Any, words: str) -> None:
-    """Write a line above all planes."""
+    """Write a line above all planes, or two where the figure is narrow."""
+    room = int(72 * figure.get_figwidth() / _LETTER)
+    words = "\n".join(textwrap.wrap(words, room))
     figure.suptitle(words, x=0.008, ha="left", fontsize=12, color=FAINT)
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "Panel",
     "curve_of",
     "groups_of",
+    "horizon",
     "left_out",
     "panels_of",
     "ranked",
@@ -49,11 +50,14 @@ class Group:
     runs : tuple of Result
     name : str
         The axes that vary, in words.
+    place : int
+        Number of its first run.
     """
 
     settings: Mapping[str, Any]
     runs: tuple[Result, ...]
     name: str
+    place: int = 0
 
     @property
     def scores(self) -> np.ndarray:
@@ -186,20 +190,22 @@ def groups_of(results: Sequence[Result]) -> list[Group]:
         raise DataError("there is no finished run to draw", do="let at least one run finish")
     axes = varying(results)
     found: dict[tuple[int, ...], list[Result]] = {}
+    first: dict[tuple[int, ...], int] = {}
     order = {name: [repr(value) for value in values] for name, values in axes.items()}
-    for run in results:
+    for number, run in enumerate(results):
         key = tuple(
             order[name].index(repr(run.settings[name])) if name in run.settings else -1
             for name in axes
         )
         found.setdefault(key, []).append(run)
-    return [_group(runs, axes) for _, runs in sorted(found.items())]
+        first.setdefault(key, number)
+    return [_group(runs, axes, first[key]) for key, runs in sorted(found.items())]
 
 
-def _group(runs: Sequence[Result], axes: Mapping[str, Any]) -> Group:
+def _group(runs: Sequence[Result], axes: Mapping[str, Any], place: int) -> Group:
     longest = max(run.epochs for run in runs)
     kept = tuple(run for run in runs if run.epochs == longest)
-    return Group(kept[0].settings, kept, _name(kept[0], axes))
+    return Group(kept[0].settings, kept, _name(kept[0], axes), place)
 
 
 def ranked(groups: Sequence[Group], greater_is_better: bool) -> list[Group]:
@@ -207,10 +213,29 @@ def ranked(groups: Sequence[Group], greater_is_better: bool) -> list[Group]:
     sign = -1.0 if greater_is_better else 1.0
 
     def key(group: Group) -> tuple[float, ...]:
-        mean = group.mean
-        return -group.epochs, group.lost, sign * mean if math.isfinite(mean) else math.inf
+        score = sign * group.mean if math.isfinite(group.mean) else math.inf
+        trained = 0 if "epochs" in group.settings else -group.epochs
+        return trained, group.lost, score, group.place
 
     return sorted(groups, key=key)
+
+
+def horizon(groups: Sequence[Group], greater_is_better: bool) -> float:
+    """Return the worst mean that a picture need show; NaN where that is every one.
+
+    One setting with an r2 of -3000 must not press all others into one place. It is beyond where the
+    means reach over ten times as far as their median is large, and twenty times as far as the best
+    is from it. Positive means, which powers of ten can show, have none.
+    """
+    means = np.array([group.mean for group in groups if len(group.scores)])
+    if len(means) < 3 or means.min() > 0:
+        return math.nan
+    best = float(means.max() if greater_is_better else means.min())
+    middle = float(np.median(means))
+    usual = max(abs(middle), 2 * abs(best - middle))
+    if not 0 < 10 * usual < float(np.ptp(means)):
+        return math.nan
+    return best - 2 * usual if greater_is_better else best + 2 * usual
 
 
 def _name(run: Result, axes: Mapping[str, Any]) -> str:

@@ -12,7 +12,15 @@ import numpy as np
 from chainrule.errors import DataError
 from chainrule.report.figures_axes import head, shape
 from chainrule.report.figures_canvas import BOLD, FAINT, INK, PAPER, SECOND, WIDE, Picture, plain
-from chainrule.report.figures_groups import Group, groups_of, left_out, ranked, varying, worded
+from chainrule.report.figures_groups import (
+    Group,
+    groups_of,
+    horizon,
+    left_out,
+    ranked,
+    varying,
+    worded,
+)
 
 if TYPE_CHECKING:
     from chainrule.experiments.result import Result
@@ -171,13 +179,16 @@ def _maps(
 def _scale(groups: Sequence[Group], greater_is_better: bool) -> Any:
     """Return how dark a mean is, from 0 to 1, and the spread of the means."""
     means = np.array([group.mean for group in groups if math.isfinite(group.mean)])
+    edge = horizon(groups, greater_is_better)
+    if math.isfinite(edge):
+        means = np.clip(means, edge, None) if greater_is_better else np.clip(means, None, edge)
     log = bool(len(means) and means.min() > 0 and means.max() / 20 > means.min())
     means = np.log(means) if log else means
     low, high = (float(means.min()), float(means.max())) if len(means) else (0.0, 1.0)
 
     def dark(mean: float) -> float:
         value = math.log(mean) if log else mean
-        share = (value - low) / (high - low) if high > low else 1.0
+        share = min(max((value - low) / (high - low), 0.0), 1.0) if high > low else 1.0
         return share if greater_is_better else 1.0 - share
 
     return dark, math.nan if log else high - low

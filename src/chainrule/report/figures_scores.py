@@ -22,7 +22,7 @@ from chainrule.report.figures_canvas import (
     Picture,
     plain,
 )
-from chainrule.report.figures_groups import Group, groups_of, ranked, varying, worded
+from chainrule.report.figures_groups import Group, groups_of, horizon, ranked, varying, worded
 from chainrule.report.figures_heat import score_text
 
 if TYPE_CHECKING:
@@ -67,20 +67,12 @@ def score_picture(
     score = plain(score)
     groups = ranked(groups_of(results), greater_is_better)
     shown, rest = groups[:MOST_ROWS], groups[MOST_ROWS:]
-    caption = "Small dots, below: the runs. Large dot: their mean. Bar: 95 % interval of the mean."
-    if any(group.lost for group in shown):
-        caption += " Below the dashed line: settings that lost runs."
-    if rest:
-        gone = sum(not len(group.scores) for group in rest)
-        fate = f", {gone} of them without any run that came to its end" if gone else ""
-        caption += f" {len(rest)} more settings{fate}, are in the table only."
+    inside = _inside(shown, greater_is_better)
+    low, high, log, cut = _bounds(inside, [group.interval(held) for group in inside])
+    caption = _score_caption(shown, rest, len(inside) < len(shown), cut)
 
     def draw(figure: Any) -> None:
         plane = figure.subplots()
-        reaches = [value for group in shown for value in (*group.scores, *group.interval(held))]
-        # A wide interval that ends near 0 does not make powers of ten of an accuracy.
-        powers = limits([value for group in shown for value in group.scores])[2]
-        low, high, log = limits(reaches, 20.0 if powers else math.inf)
         axis(plane.xaxis, low, high, log)
         plane.set_ylim(len(shown) - 0.4, -0.6)
         plane.set_yticks(range(len(shown)), labels=[group.name for group in shown])
@@ -90,15 +82,60 @@ def score_picture(
         better = "more is better" if greater_is_better else "less is better"
         plane.set_xlabel(f"{plain(score)} ({better})")
         marks = [_mark(place, group, ties) for place, group in enumerate(shown)]
-        means = [group.mean for group in shown]
+        means = [group.mean for group in inside]
         whole = sum(not group.lost for group in shown)
         if 0 < whole < len(shown):
             plane.axhline(whole - 0.5, color=FAINT, linewidth=1, linestyle=(0, (4, 3)))
         for place, group in enumerate(shown):
             reach = group.interval(held)
             _score_row(plane, place, group, reach, marks[place], _range(means))
+            if group not in inside:
+                end, arrow = (0.015, "<") if greater_is_better else (0.985, ">")
+                beside = plane.get_yaxis_transform()
+                plane.plot(end, place, arrow, color=FIRST, markersize=8, transform=beside)
 
     return Picture(f"{score} of each setting, best first", 860, 74 + 27 * len(shown), draw, caption)
+
+
+def _score_caption(shown: Sequence[Group], rest: Sequence[Group], beyond: bool, cut: bool) -> str:
+    said = ["Small dots, below: the runs. Large dot: their mean. Bar: 95 % interval of the mean."]
+    if 0 < sum(not group.lost for group in shown) < len(shown):
+        said.append("Below the dashed line: settings that lost runs.")
+    if beyond:
+        said.append("Arrow: the mean lies beyond the plane.")
+    if cut:
+        said.append("A bar that leaves the plane goes on: so few runs tell little of the mean.")
+    if rest:
+        gone = sum(not len(group.scores) for group in rest)
+        fate = f", {gone} of them without any run that came to its end" if gone else ""
+        said.append(f"{len(rest)} more settings{fate}, are in the table only.")
+    return " ".join(said)
+
+
+def _inside(groups: Sequence[Group], greater_is_better: bool) -> list[Group]:
+    """Return the groups that have a place in the plane."""
+    edge, sign = horizon(groups, greater_is_better), 1.0 if greater_is_better else -1.0
+    return [group for group in groups if not sign * group.mean < sign * edge]
+
+
+def _bounds(
+    groups: Sequence[Group], reaches: Sequence[tuple[float, float]]
+) -> tuple[float, float, bool, bool]:
+    """Return what `axis` needs, and whether an interval goes beyond it.
+
+    The interval of two runs may be a hundred times as wide as all runs are apart.
+    """
+    scores = [value for group in groups for value in group.scores]
+    ends = [value for reach in reaches for value in reach if math.isfinite(value)]
+    # A wide interval that ends near 0 does not make powers of ten of an accuracy.
+    if limits(scores)[2]:
+        return *limits([*scores, *ends]), False
+    room = 2 * _range(scores)
+    if room > 0:
+        ends = [min(max(end, min(scores) - room), max(scores) + room) for end in ends]
+    low, high, _ = limits([*scores, *ends], math.inf)
+    cut = any(reach[0] < low or reach[1] > high for reach in reaches)
+    return low, high, False, cut
 
 
 def _range(values: Sequence[float]) -> float:
@@ -270,7 +307,8 @@ def settings_picture(
     if not axes:
         raise DataError("all runs have the same settings", expected="an axis of two values")
     groups = ranked(groups_of(results), greater_is_better)
-    strong = {id(group) for group in groups[: max(1, round(len(groups) / 10))]}
+    scored = [group for group in groups if len(group.scores)]
+    strong = {id(group) for group in scored[: max(1, round(len(groups) / 10))]}
     means = [group.mean for group in groups]
 
     def draw(figure: Any) -> None:
@@ -293,7 +331,8 @@ def settings_picture(
             plane.plot([*heights, last], **{"color": FIRST, "lw": 1.1, "alpha": 0.55, **style})
 
     lost = sum(not len(group.scores) for group in groups)
-    caption = f"One line for each of {len(groups)} settings; strong: the best {len(strong)}."
+    best = f"; strong: the best {len(strong)}" if strong else ""
+    caption = f"One line for each of {len(groups)} settings{best}."
     if lost:
         caption += f" Dashed: {lost} without any run that came to its end."
     width = min(WIDE, 200 + 170 * (len(axes) + 1))

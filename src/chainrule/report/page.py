@@ -81,6 +81,8 @@ class Section:
         A cell may be a `Drawing`.
     right : tuple of int
         Positions of the columns that are aligned to the right.
+    wrap : tuple of int
+        Positions of further columns whose words may go over several lines, as the first one's.
     facts : mapping of name to value
         A table without heads.
     code : str
@@ -96,6 +98,7 @@ class Section:
     heads: tuple[str, ...] = ()
     rows: Sequence[tuple[str, ...]] = ()
     right: tuple[int, ...] = ()
+    wrap: tuple[int, ...] = ()
     facts: Mapping[str, str] | None = None
     code: str = ""
     verdicts: Sequence[Verdict] = ()
@@ -154,7 +157,7 @@ def _section(section: Section) -> str:
         listed = "".join(f"<li>{_words(note)}</li>" for note in section.notes)
         parts.append(f"<ul>{listed}</ul>")
     if section.heads:
-        parts.append(_table(section.heads, section.rows, section.right))
+        parts.append(_table(section.heads, section.rows, section.right, section.wrap))
     figures = "".join(_figure(figure) for figure in section.figures if figure.drawing)
     if figures:
         parts.append(f'<div class="figures">{figures}</div>')
@@ -185,18 +188,21 @@ def _figure(figure: Figure) -> str:
 
 
 def _facts(facts: Mapping[str, str] | None) -> str:
-    return _table((), list(facts.items()), (), "facts") if facts else ""
+    return _table((), list(facts.items()), kind="facts") if facts else ""
 
 
 def _table(
     heads: tuple[str, ...],
     rows: Sequence[tuple[str, ...]],
-    right: tuple[int, ...],
+    right: tuple[int, ...] = (),
+    wrap: tuple[int, ...] = (),
     kind: str = "",
 ) -> str:
+    classes = {**dict.fromkeys(wrap, " class=wrap"), **dict.fromkeys(right, " class=right")}
+
     def cells(words: Sequence[str], tag: str) -> str:
         return "".join(
-            f"<{tag}{' class=right' * (position in right)}>{_markup(word)}</{tag}>"
+            f"<{tag}{classes.get(position, '')}>{_markup(word)}</{tag}>"
             for position, word in enumerate(words)
         )
 

@@ -54,7 +54,8 @@ th, td {{ padding: .3rem 1.6rem .3rem 0; border-bottom: 1px solid var(--line);
 th, td:first-child {{ overflow-wrap: break-word; }}
 th.right, td.right {{ text-align: right; }}
 td:first-child {{ font-weight: 500; min-width: 8rem; }}
-td + td {{ white-space: nowrap; }} .facts td + td {{ white-space: normal; max-width: 46rem; }}
+td + td {{ white-space: nowrap; }} td.wrap {{ white-space: normal; min-width: 8rem; }}
+.facts td + td {{ white-space: normal; max-width: 46rem; }}
 .facts td:first-child {{ color: var(--faint); font-weight: 400; white-space: nowrap; }}
 .facts tr:last-child td {{ border-bottom: 0; }}
 pre {{ background: var(--card); border-radius: .6rem; padding: .9rem 1.1rem; font-size: .86rem;
@@ -87,7 +88,7 @@ footer {{ color: var(--faint); font-size: .84rem; margin-top: 2.6rem; padding-to
   .tile b {{ font-size: 1.3rem; }}
   table {{ font-size: .84rem; }} th, td {{ padding-right: .7rem; }}
   td + td:last-child {{ padding-right: 0; }}
-  td:first-child {{ min-width: 7.5rem; }} .facts td:first-child {{ min-width: 4.5rem; }}
+  td:first-child, td.wrap {{ min-width: 7.5rem; }} .facts td:first-child {{ min-width: 4.5rem; }}
   td {{ vertical-align: top; }}
   svg[width="560"] {{ font-size: 15px; }}
   figure {{ overflow-x: auto; }} svg[stroke-linejoin] {{ min-width: 40rem; }}

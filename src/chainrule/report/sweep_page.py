@@ -17,6 +17,7 @@ from chainrule.report.page import Figure, Section, Tile, page
 from chainrule.report.sweep_page_words import (
     alike,
     call_of,
+    counted,
     duration,
     pairs_with_best,
     sentences,
@@ -35,8 +36,9 @@ MOST_ROWS = 200
 _FOOTER = f"Chainrule {__version__}. This page needs no network and runs no script."
 _STATISTICS = (
     "Every setting has the same splits and seeds. Intervals: 95 %, Student's t over the repeats, "
-    "wider because repeats share training rows (Nadeau, Bengio 2003). Tests: their corrected "
-    "resampled t-test for pairs; p-values corrected for the number of all pairs by Holm's method."
+    "wider because repeats share training rows (Nadeau, Bengio 2003); none where fewer than six "
+    "runs all score the same. Tests: their corrected resampled t-test for pairs; p-values "
+    "corrected for the number of all pairs by Holm's method."
 )
 
 
@@ -85,10 +87,10 @@ def sweep_page(
         *_pictured(_pictures(sweep, tied)),
         _method(sweep, rows, facts, command or call_of(sweep)),
     ]
+    how_many = f"{counted(len(rows), 'setting')}, {counted(len(sweep.rows), 'run')}"
     return page(
         f"Sweep of {axes}: {plain(title, 80)}" if title else f"Sweep of {axes}",
-        f"{len(rows)} settings, {len(sweep.rows)} runs, compared by {sweep.score} on rows "
-        "that were held back from training.",
+        f"{how_many}, compared by {sweep.score} on rows that were held back from training.",
         sections,
         tiles=_tiles(sweep, rows),
         footer=_FOOTER,
@@ -125,14 +127,14 @@ def comparison_page(
     tied = {
         other
         for pair in comparison.pairs
-        if best in (pair.better, pair.worse) and not pair.differs
+        if best in (pair.better, pair.worse) and math.isfinite(pair.p) and not pair.differs
         for other in (pair.better, pair.worse)
         if other != best
     }
     said = f"Comparison of {len(rows)} settings"
     ranks = _rank_scores(comparison)
     pictures = _pictures(sweep, tied)
-    if len(ranks) > 1:
+    if len(ranks) > 1 and any(math.isfinite(pair.p) for pair in comparison.pairs):
         up, same = sweep.greater_is_better, alike(comparison)
         pictures.insert(1, rank_picture(ranks, score=sweep.score, greater_is_better=up, same=same))
     sections = [
@@ -157,8 +159,12 @@ def _tiles(sweep: Sweep, rows: Sequence[TableRow]) -> list[Tile]:
     lost = sum(run.diverged or run.failed for run in sweep.rows)
     seconds = sum(run.seconds for run in sweep.rows)
     return [
-        Tile(score_text(best.mean), f"best mean {sweep.score}", best.setting),
-        Tile(f"{len(rows)}", "settings", f"{len(sweep.rows)} runs"),
+        Tile(
+            score_text(best.mean),
+            f"best mean {sweep.score}",
+            best.setting if best.scored else "no run came to its end",
+        ),
+        Tile(f"{len(rows)}", f"setting{'s' * (len(rows) > 1)}", counted(len(sweep.rows), "run")),
         Tile(f"{lost}", "runs diverged or failed", f"of {len(sweep.rows)}"),
         Tile(duration(seconds), "time of all runs", "if one core does them in turn"),
     ]
@@ -201,7 +207,8 @@ def _table(sweep: Sweep, rows: Sequence[TableRow], tied: Collection[str]) -> Sec
     axes = list(varying(sweep.rows)) or list(rows[0].settings)
     tested = any(math.isfinite(row.test_mean) for row in rows)
     heads = (*axes, f"mean {sweep.score}", "95 % interval", *[f"test {sweep.score}"] * tested)
-    heads = (*heads, "runs", "lost", "s a run", "")
+    unequal = "epochs" not in axes and len({row.epochs for row in rows}) > 1
+    heads = (*heads, *["epochs"] * unequal, "runs", "lost", "s a run", "")
     cells: list[tuple[str, ...]] = []
     for place, row in enumerate(rows[:MOST_ROWS]):
         known = math.isfinite(row.low)
@@ -214,9 +221,11 @@ def _table(sweep: Sweep, rows: Sequence[TableRow], tied: Collection[str]) -> Sec
             "best" if place == 0 and row.scored else "not told apart" if row.setting in tied else ""
         )
         score = score_text(row.mean, 0)
+        epochs = [f"{row.epochs}"] * unequal
         timing = f"{row.seconds:.3g}"
-        cells.append((*settings, score, span, *test, f"{row.runs}", lost, timing, said))
-    text = "Best first; settings that lost runs stand behind the others."
+        cells.append((*settings, score, span, *test, *epochs, f"{row.runs}", lost, timing, said))
+    text = "Longest trained first, then best first" if unequal else "Best first"
+    text += "; settings that lost runs stand behind the others."
     if tied:
         text += " Not told apart: the paired test does not show that it is worse than the best."
     if len(rows) > MOST_ROWS:
@@ -235,7 +244,7 @@ def _pair_table(comparison: Comparison) -> Section:
             f"{_signed(pair.low)} to {_signed(pair.high)}" if math.isfinite(pair.low) else "-",
             _p(pair.p_holm),
             _p(pair.p_signed_rank),
-            "yes" if pair.differs else "not shown",
+            "yes" if pair.differs else "not shown" if math.isfinite(pair.p) else "too few runs",
         )
         for pair in comparison.pairs[:MOST_ROWS]
     ]
@@ -245,7 +254,7 @@ def _pair_table(comparison: Comparison) -> Section:
     )
     if len(comparison.pairs) > MOST_ROWS:
         text += f" The first {MOST_ROWS} of {len(comparison.pairs)}."
-    return Section("Pair by pair", text, heads=heads, rows=rows, right=(2, 3, 4, 5))
+    return Section("Pair by pair", text, heads=heads, rows=rows, right=(2, 3, 4, 5), wrap=(1,))
 
 
 def _signed(value: float) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "alike",
     "call_of",
+    "counted",
     "duration",
     "pairs_with_best",
     "sentences",
@@ -59,23 +60,40 @@ def sentences(
     sweep: Sweep, rows: Sequence[TableRow], pairs: Sequence[tuple[str, Pair, float]]
 ) -> list[str]:
     """Return the conclusion of a sweep, sentence by sentence."""
-    best, found = rows[0], []
+    best, found, same = rows[0], [], sweep.also_best()
     if not best.scored:
         found.append("No run came to its end, so no setting is the best.")
     else:
         number = f"{best.setting} has the best mean {sweep.score}: {score_text(best.mean)}"
         runs = f"{best.scored} run{'s' * (best.scored > 1)}"
-        found.append(f"{number} ({_interval(best.low, best.high)}{runs}).")
+        more = f", and so have {counted(len(same), 'other setting')}" if same else ""
+        found.append(f"{number} ({_interval(best.low, best.high)}{runs}){more}.")
+        found += _shorter(best, rows)
         found += _told_apart(best, rows, pairs)
     if best.scored and math.isfinite(best.test_mean):
         span = _interval(best.test_low, best.test_high)
         span = f" ({span}over the repeats, all on the same test rows)" if span else ""
         found.append(f"Its test {sweep.score} is {score_text(best.test_mean)}{span}.")
-    found += _edges(sweep, best) if best.scored else []
+    found += _edges(sweep, [best, *same]) if best.scored else []
     found += _lost(sweep, rows)
     if sweep.stop_reason != "finished":
         found.append(f"The sweep is not finished ({sweep.stop_reason}): runs are missing.")
     return [*found, *sweep.notes]
+
+
+def counted(count: int, word: str) -> str:
+    """Return a number with its word, in the plural if that is right."""
+    return f"{count} {word}{'s' * (count != 1)}"
+
+
+def _shorter(best: TableRow, rows: Sequence[TableRow]) -> list[str]:
+    """Say which settings were not trained as long, as in successive halving."""
+    short = [row.epochs for row in rows if row.epochs < best.epochs]
+    if not short or "epochs" in best.settings:
+        return []
+    lengths = f"{', '.join(map(str, sorted(set(short))))} instead of {best.epochs}"
+    many = f"{counted(len(short), 'setting')} of {len(rows)}"
+    return [f"{many} trained for fewer epochs ({lengths}): behind, whatever the score."]
 
 
 def _told_apart(
@@ -107,12 +125,14 @@ def _interval(low: float, high: float) -> str:
     return f"95 % interval {score_text(low, high - low)} to {score_text(high, high - low)}, "
 
 
-def _edges(sweep: Sweep, best: TableRow) -> list[str]:
+def _edges(sweep: Sweep, best: Sequence[TableRow]) -> list[str]:
     """Say where the best value of an axis is the last one that was tried."""
     found: list[str] = []
     for name, values in varying(sweep.rows).items():
         numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
-        value = best.settings.get(name)
+        value = best[0].settings.get(name)
+        if any(row.settings.get(name) != value for row in best):
+            continue
         if not numbers or len(values) < 3 or value not in (values[0], values[-1]):
             continue
         end, more = ("smallest", "smaller") if value == values[0] else ("largest", "larger")
@@ -144,7 +164,11 @@ def duration(seconds: float) -> str:
 
 def alike(comparison: Comparison) -> list[list[str]]:
     """Return settings next to each other by rank of which no pair differs."""
-    apart = {frozenset((pair.better, pair.worse)) for pair in comparison.pairs if pair.differs}
+    apart = {
+        frozenset((pair.better, pair.worse))
+        for pair in comparison.pairs
+        if pair.differs or (pair.n < 2 and any(pair.lost))  # who has no score is like nobody
+    }
     order = sorted(comparison.ranks, key=comparison.ranks.__getitem__)
     found: list[list[str]] = []
     for first in range(len(order)):

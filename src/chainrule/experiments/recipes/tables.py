@@ -14,6 +14,7 @@ from chainrule.experiments.statistics import corrected_t
 __all__ = ["Measure", "arm_sheet", "grid_sheet"]
 
 Measure = Callable[[Result], float]
+_GUESSED = "A run that diverged counts as a network that guesses."
 
 
 def arm_sheet(
@@ -48,7 +49,7 @@ def arm_sheet(
     ]
     heads = (*(name.replace("_", " ") for name in axes), *measures, *["diverged"] * lost)
     words = "Mean of the repeats ± half of its 95 % interval."
-    fate = "" if lost else "No run diverged."
+    fate = _GUESSED if lost else "No run diverged."
     text = " ".join(part for part in (words, note, fate) if part)
     return Sheet(title, heads, rows, text, left=tuple(range(len(axes))))
 
@@ -64,19 +65,17 @@ def grid_sheet(
     across: tuple[str, Sequence[Any]],
     measure: Measure,
 ) -> Sheet:
-    """Return the mean of a measure for each pair of two axes' values."""
-    rows = [
-        (
-            f"{value:g}",
-            *(
-                worded(_mean(evidence.values({down[0]: value, across[0]: other}, measure)))
-                for other in across[1]
-            ),
-        )
-        for value in down[1]
-    ]
+    """Return the mean of a measure for each pair of two axes' values, or that all runs diverged."""
+
+    def cell(value: Any, other: Any) -> str:
+        arm = {down[0]: value, across[0]: other}
+        gone = all(run.diverged for run in evidence.of(**arm))
+        return "diverged" if gone else worded(_mean(evidence.values(arm, measure)))
+
+    rows = [(f"{value:g}", *(cell(value, other) for other in across[1])) for value in down[1]]
     head = f"{down[0]} \\ {across[0]}".replace("_", " ")
-    return Sheet(title, (head, *(f"{value:g}" for value in across[1])), rows)
+    text = _GUESSED if evidence.lost() else ""
+    return Sheet(title, (head, *(f"{value:g}" for value in across[1])), rows, text)
 
 
 def _mean(values: Sequence[float]) -> float:
