@@ -40,7 +40,7 @@ static double gemm_rate(std::int64_t m, std::int64_t k, std::int64_t n, std::int
     const Product<float> product{static_cast<std::size_t>(m), static_cast<std::size_t>(k),
                                  static_cast<std::size_t>(n), A.get(),
                                  static_cast<std::ptrdiff_t>(lda), B.get(), C.get(),
-                                 static_cast<std::ptrdiff_t>(ldc), First::zero, nullptr};
+                                 static_cast<std::ptrdiff_t>(ldc), First::zero, nullptr, nullptr, false};
     double best = 0;
     for (std::int64_t turn = 0; turn < repeats; ++turn) {
         const auto began = std::chrono::steady_clock::now();
