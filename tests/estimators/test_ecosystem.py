@@ -17,7 +17,7 @@ from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import VotingClassifier
 from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import chainrule as cr
@@ -85,6 +85,20 @@ def test_weights_are_routed() -> None:
         found = cross_validate(model, X, y, params={"sample_weight": weights}, error_score="raise")
     assert len(found["test_score"]) == 5
     alone = classifier().fit(scaler.fit_transform(X), y, weights)
+    assert np.array_equal(pipeline[-1].coefs_[0], alone.coefs_[0])
+
+
+def test_validation_rows_go_through_a_pipeline() -> None:
+    X, y = data.classes(3, rows=120)
+    told = {"X_val": X[80:], "y_val": y[80:]}
+    with config_context(enable_metadata_routing=True):
+        model = classifier().set_fit_request(X_val=True, y_val=True)
+        steps = [("scale", StandardScaler()), ("model", model)]
+        pipeline = Pipeline(steps, transform_input=["X_val"]).fit(X[:80], y[:80], **told)
+    scaler = StandardScaler().fit(X[:80])
+    told["X_val"] = scaler.transform(X[80:])
+    alone = classifier().fit(scaler.transform(X[:80]), y[:80], **told)
+    assert pipeline[-1].validation_loss_curve_ == alone.validation_loss_curve_
     assert np.array_equal(pipeline[-1].coefs_[0], alone.coefs_[0])
 
 

@@ -11,6 +11,7 @@ from sklearn.exceptions import NotFittedError
 
 from chainrule import MLPClassifier, MLPRegressor
 from chainrule.errors import ChainruleError, DataError, InvalidParameterError
+from chainrule.nn import Dense
 from tests.estimators import data
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -26,6 +27,19 @@ class Breaks:
 
     def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
         raise RuntimeError("no array")
+
+
+class ResultOf:
+    """A function of anything that gives back one value."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return f"ResultOf({self.value!r})"
+
+    def __call__(self, *rest: Any) -> Any:
+        return self.value
 
 
 class AfterSomeEvents:
@@ -106,12 +120,44 @@ def test_kinds_are_type_errors_too() -> None:
         {"hidden_layer_sizes": Breaks()},
         {"hidden_layer_sizes": (10**12,)},
         {"hidden_layer_sizes": (10**40,)},
+        {"network": 3},
+        {"network": Dense},
+        {"network": ResultOf(None)},
+        {"scoring": "no such scorer"},
+        {"scoring": "accurate", "early_stopping": True},
+        {"scoring": "r2 ", "solver": "lbfgs"},
     ],
     ids=str,
 )
 def test_bad_parameters_give_an_error_of_the_family(parameters: dict[str, Any]) -> None:
-    with pytest.raises(InvalidParameterError):
+    with pytest.raises(InvalidParameterError) as caught:
         MLPClassifier(**parameters).fit(X, LABELS)
+    assert caught.value.where
+    assert len(str(caught.value)) < 600
+
+
+def test_a_scorer_that_does_not_fit() -> None:
+    model = MLPRegressor(scoring="roc_auc", early_stopping=True)
+    with pytest.raises(InvalidParameterError, match="cannot score this MLPRegressor") as caught:
+        model.fit(X, X[:, 0])
+    assert "predict_proba" in caught.value.got
+
+
+def test_what_an_own_scorer_raises_is_its_own() -> None:
+    def score(*rows: Any) -> float:
+        raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine") as caught:
+        MLPRegressor(scoring=score, early_stopping=True).fit(X, X[:, 0])
+    assert not isinstance(caught.value, ChainruleError)
+
+
+def test_why_there_is_no_partial_fit() -> None:
+    model = MLPRegressor(solver="lbfgs")
+    assert not hasattr(model, "partial_fit")
+    with pytest.raises(AttributeError, match="no attribute 'partial_fit'") as caught:
+        model.partial_fit(X, X[:, 0])
+    assert "only available for stochastic optimizers" in str(caught.value.__cause__)
 
 
 @pytest.mark.parametrize("score", [None, "high", np.zeros(3), 1j, 10**400], ids=str)

@@ -315,6 +315,22 @@ def test_lbfgs_on_float32_begins_where_scikit_learn_ends(
                 np.testing.assert_array_equal(expected.astype(np.float32), found)
 
 
+def test_lbfgs_with_rows_of_weight_zero() -> None:
+    """They count nothing, but their zeros stand in scikit-learn's sums, and turn its way."""
+    if not theirs_has("sample_weight", "fit"):
+        return
+    with threadpool_limits(1):
+        for seed, activation in enumerate(["relu", "tanh", "logistic"] * 2):
+            X, y = data.numbers(rows=25 + 7 * seed)
+            weights = np.random.default_rng(seed).integers(0, 3, len(y)).astype(float)
+            start = {"hidden_layer_sizes": 8, "random_state": seed, "max_iter": 1000}
+            start |= {"solver": "lbfgs", "activation": activation}
+            one, other = both("MLPRegressor", X, y, weights, **start)
+            assert other.loss_ <= one.loss_ * (1 + 1e-12)
+            start["max_iter"] = one.n_iter_
+            assert difference(*both("MLPRegressor", X, y, weights, **start)) == 0.0
+
+
 def test_lbfgs_where_float32_overflows() -> None:
     """What scikit-learn cannot evaluate leads nowhere; float64 begins at the first weights."""
     X, y = data.numbers()

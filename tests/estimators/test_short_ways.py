@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils.multiclass import unique_labels
 
 from chainrule import MLPClassifier, MLPRegressor
 from chainrule.estimators import intake, labels
@@ -58,6 +59,23 @@ def test_the_reader_of_labels_is_scikit_learns(name: str) -> None:
             binarizer = read(TARGETS[name])
         found.append((told(binarizer), {str(one.message) for one in said}))
     assert found[0] == found[1]
+
+
+def test_classes_that_are_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    known, asked = np.arange(3), []
+
+    def ask(*told: Any) -> np.ndarray:
+        asked.append(told)
+        return unique_labels(*told)
+
+    monkeypatch.setattr(labels, "unique_labels", ask)
+    for told in (None, range(3), [0, 1, 2], known, known.astype(float)):
+        assert labels.first_classes(told, [0], known) is None
+    assert not asked
+    assert labels.first_classes([2, 1, 0, 1], [0], known) is None
+    for other in ([0, 1], [0, 1, 2, 3], [1, 2, 3], ["0", "1", "2"]):
+        with pytest.raises(ValueError, match="last call"):
+            labels.first_classes(other, [0], known)
 
 
 def outcome(estimator: Any, rows: Any, y: np.ndarray, reset: bool) -> Any:

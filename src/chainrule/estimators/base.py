@@ -168,13 +168,24 @@ class BasePerceptron(BaseEstimator):
         return tags
 
     def _fit(
-        self, X: Any, y: Any, sample_weight: Any, validation: Validation | None, incremental: bool
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation: Validation | None,
+        incremental: bool,
+        classes: Any = None,
     ) -> None:
         with unchanged_if_it_fails(self):
+            if incremental:
+                self._meet_classes(y, classes)
             try:
                 Fit(self, incremental).run(X, y, sample_weight, validation)
             except MemoryError as error:
                 raise short_of_memory(error) from error
+
+    def _meet_classes(self, y: Any, classes: Any) -> None:
+        """Take the classes of a call of `partial_fit`."""
 
     def _raw(self, X: Any) -> np.ndarray:
         """Return the raw outputs of the network, `(N, raw_width)`."""

@@ -153,7 +153,8 @@ class Saved:
             document = json.loads(text)
         except (SafetensorError, ValueError, RecursionError, KeyError, TypeError) as error:
             what = "the checkpoint is damaged, or not a checkpoint"
-            raise FileFormatError(what, where=where, got=shown(str(error))) from None
+            do = "name a file that checkpoint= has written"
+            raise FileFormatError(what, where=where, got=shown(str(error)), do=do) from None
         told = (document.get("format"), document.get("version")) if _is_object(document) else ()
         if told != (FORMAT, VERSION):
             raise FileFormatError(
@@ -161,6 +162,7 @@ class Saved:
                 where=where,
                 expected=f"format {FORMAT!r}, version {VERSION}",
                 got=shown(told),
+                do="name a file that checkpoint= has written; cr.train resumes its own",
             )
         if metadata.get(SEAL) != seal(text, tensors):
             raise _damaged(where)
@@ -223,6 +225,7 @@ class Saved:
                 where=f"{self.where}, tensor {name}",
                 expected=f"{vector.shape} of {vector.dtype}",
                 got=f"{found.shape} of {found.dtype}",
+                do="pass the data and the parameters of the call that wrote it",
             )
         return found
 
@@ -268,6 +271,7 @@ class Saved:
                 where=self.where,
                 expected=f"max_iter of at least {document['iterations']}",
                 got=str(loop.settings.max_iter),
+                do="raise max_iter, or fit without resume=",
             )
         loop.epochs = document["iterations"]
         if document["best"] is not None:

@@ -13,12 +13,13 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.metaestimators import available_if
 
 from chainrule.estimators.base import BasePerceptron
-from chainrule.estimators.faults import as_data_errors, unchanged_if_it_fails
+from chainrule.estimators.faults import as_data_errors
 from chainrule.estimators.intake import Validation, strata_of
 from chainrule.estimators.judge import accuracy
 from chainrule.estimators.labels import first_classes, one_hot, reading
+from chainrule.estimators.located import Suspects
 from chainrule.estimators.losses import classifier_loss
-from chainrule.estimators.method import is_stepwise
+from chainrule.estimators.method import require_stepwise
 from chainrule.estimators.parameters import store
 from chainrule.maths.activation import Activation
 from chainrule.maths.augmentation import Augmentation
@@ -278,7 +279,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         self._fit(X, y, sample_weight, validation, incremental=False)
         return self
 
-    @available_if(is_stepwise)
+    @available_if(require_stepwise)
     def partial_fit(
         self, X: Any, y: Any, sample_weight: ArrayLike | None = None, classes: Any = None
     ) -> MLPClassifier:
@@ -296,12 +297,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         -------
         self
         """
-        with unchanged_if_it_fails(self):
-            with as_data_errors():
-                first = first_classes(classes, y, getattr(self, "classes_", None))
-            if first is not None:
-                self._label_binarizer, self.classes_ = first, first.classes_
-            self._fit(X, y, sample_weight, None, incremental=True)
+        self._fit(X, y, sample_weight, None, incremental=True, classes=classes)
         return self
 
     def decision_function(self, X: Any) -> np.ndarray:
@@ -365,6 +361,12 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+    def _meet_classes(self, y: Any, classes: Any) -> None:
+        with as_data_errors(Suspects(y=y, checked="y").place):
+            first = first_classes(classes, y, getattr(self, "classes_", None))
+        if first is not None:
+            self._label_binarizer, self.classes_ = first, first.classes_
 
     def _many_labels(self) -> bool:
         return self._label_binarizer.y_type_.startswith("multilabel")

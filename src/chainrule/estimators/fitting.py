@@ -8,20 +8,19 @@ from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
 
-from chainrule.checks import shown
 from chainrule.engine.protocol import Buffers
 from chainrule.engine.reference import ReferenceEngine
-from chainrule.errors import InvalidParameterError, UsageError
+from chainrule.errors import InvalidParameterError, TargetError, UsageError
 from chainrule.estimators import network, parameters
 from chainrule.estimators.checkpoint_writer import Saver
 from chainrule.estimators.checkpoints import Saved, identity, place_of, require_savable
 from chainrule.estimators.engines import engine_of
-from chainrule.estimators.faults import as_data_errors, as_parameter_errors
+from chainrule.estimators.faults import as_data_errors, of_validation
 from chainrule.estimators.intake import Intake, Validation, checked_pair, split_rows, weights_of
 from chainrule.estimators.judge import Judge, Judged
+from chainrule.estimators.located import Suspects
 from chainrule.estimators.loop import Loop, NonFiniteError, Settings
 from chainrule.estimators.losses import constant_terms, output_name, outputs_in_loss
 from chainrule.estimators.method import (
@@ -32,6 +31,7 @@ from chainrule.estimators.method import (
 from chainrule.estimators.plain_objective import rows_as_given
 from chainrule.estimators.progress import OptimizerState, Progress
 from chainrule.estimators.rows import Changes, Source
+from chainrule.estimators.scoring import require_scoring, scorer_for
 from chainrule.estimators.whole import WholeFit
 from chainrule.maths.loss import Loss
 from chainrule.plan.plan import Plan, make_plan
@@ -82,18 +82,6 @@ def publish(estimator: Any, plan: Plan, state: OptimizerState) -> None:
     estimator.n_layers_ = len(sizes) + 2
 
 
-def _as_number(score: Any) -> float:
-    try:
-        return float(score)
-    except Exception:  # noqa: BLE001 - whatever a scorer of the user's gives back
-        raise InvalidParameterError(
-            "the scorer gives back what is no number",
-            where="scoring",
-            expected="a number that shall rise",
-            got=shown(score),
-        ) from None
-
-
 class Fit:
     """What one call does with an estimator.
 
@@ -109,8 +97,10 @@ class Fit:
         if incremental and estimator.early_stopping:
             raise UsageError(
                 "partial_fit does not support early_stopping=True",
+                where="early_stopping",
                 do="set early_stopping=False, and decide yourself when to stop calling it",
             )
+        require_scoring(estimator.scoring)
         self.estimator, self.incremental = estimator, incremental
         goes_on = incremental or estimator.warm_start
         self.first = not (goes_on and hasattr(estimator, "coefs_"))
@@ -127,7 +117,7 @@ class Fit:
         """Train the estimator."""
         estimator, numeric = self.estimator, not self.estimator.has_classes
         X, y = checked_pair(estimator, X, y, numeric, reset=self.first)
-        with as_data_errors():
+        with as_data_errors(Suspects(y=y, checked="y", classes=not numeric).place):
             loss, Y = estimator._read_targets(y, self.first, self.incremental)  # noqa: SLF001
         kept = None if self.first else getattr(estimator, "_random_state", None)
         self.random_state = check_random_state(estimator.random_state) if kept is None else kept
@@ -211,18 +201,19 @@ class Fit:
         if self.incremental and isinstance(class_weight, str):
             raise UsageError(
                 "class_weight='balanced' needs all rows at once, which partial_fit does not have",
+                where="class_weight",
                 do="pass a weight for each class as a dict",
             )
         several = classes is not None and estimator._many_labels()  # noqa: SLF001
         weights = weights_of(sample_weight, X.shape[0], Y, class_weight, classes, several)
+        if not self.optimizer.stepwise:
+            target = np.dtype(bool) if estimator.has_classes else y.dtype
+            self.given = rows_as_given(X, Y, weights, target, sample_weight)
         if weights is not None and not weights.all():
             kept = weights > 0
             X, y, Y, weights = X[kept], y[kept], Y[kept], weights[kept]
         kind = X.dtype if self.optimizer.stepwise else np.dtype(np.float64)
         typed = None if weights is None else weights.astype(kind)
-        if not self.optimizer.stepwise:
-            target = np.dtype(bool) if estimator.has_classes else y.dtype
-            self.given = rows_as_given(X, Y, typed, target, sample_weight)
         rows = Source(X, Y.astype(kind), typed)
         if validation is not None:
             return self._given(rows, validation)
@@ -242,11 +233,23 @@ class Fit:
         return split
 
     def _given(self, rows: Source, validation: Validation) -> Intake:
+        with of_validation():
+            return self._checked(rows, validation)
+
+    def _checked(self, rows: Source, validation: Validation) -> Intake:
         estimator = self.estimator
         numeric = not estimator.has_classes
         X, y = checked_pair(estimator, validation.X, validation.y, numeric, reset=False)
-        with as_data_errors():
+        with as_data_errors(Suspects(y=y, checked="y", classes=not numeric).place):
             Y = estimator._encode_more(y, self.plan.loss)  # noqa: SLF001 - the estimator's own
+        if Y.shape[1] != self.plan.targets:
+            raise TargetError(
+                "y_val has not as many columns as y",
+                where="y",
+                expected=f"{self.plan.targets}",
+                got=f"{Y.shape[1]}",
+                do="pass y_val as y is: the same columns, in the same order",
+            )
         weights = weights_of(validation.weights, X.shape[0], Y)
         if weights is not None and not weights.all():
             X, y, Y, weights = X[weights > 0], y[weights > 0], Y[weights > 0], weights[weights > 0]
@@ -270,16 +273,14 @@ class Fit:
         proxy = copy.copy(self.estimator)
         proxy.__dict__.pop("feature_names_in_", None)  # the rows are an array by now
         proxy.encoder_, proxy.n_features_in_ = None, held.X.shape[1]
-        with as_parameter_errors("scoring"):
-            scorer: Any = check_scoring(proxy, scoring)
-        labels, plan = self.intake.labels, self.plan
+        score, labels, plan = scorer_for(proxy, scoring), self.intake.labels, self.plan
         extra = {} if held.weights is None else {"sample_weight": held.weights}
 
-        def score(judged: Judged) -> float:
+        def of_state(judged: Judged) -> float:
             publish(proxy, plan, OptimizerState(self.optimizer, judged.buffers))
-            return _as_number(scorer(proxy, held.X, labels, **extra))
+            return score(proxy, held.X, labels, **extra)
 
-        return score
+        return of_state
 
     def _settings(self, rows: int) -> Settings:
         estimator = self.estimator
@@ -368,7 +369,9 @@ class Fit:
         if not np.isfinite(state.buffers.weights).all():
             raise NonFiniteError(
                 "Solver produced non-finite parameter weights. The input data may contain large"
-                " values and need to be preprocessed."
+                " values and need to be preprocessed.",
+                where="the weights at the end",
+                do="scale inputs and targets, or lower learning_rate_init",
             )
         if not (self.incremental or estimator.warm_start):
             state.order = state.split = None

@@ -24,6 +24,7 @@ from chainrule.checks import shown
 from chainrule.errors import DataError, InvalidParameterError, UsageError
 from chainrule.estimators import tables
 from chainrule.estimators.faults import as_data_errors
+from chainrule.estimators.located import Place, Suspects
 from chainrule.estimators.rows import Source
 from chainrule.frozen import frozen
 from chainrule.maths.class_weights import row_weights
@@ -38,6 +39,9 @@ __all__ = [
     "strata_of",
     "weights_of",
 ]
+
+
+_MORE_ROWS = "raise validation_fraction, pass more rows, or rows of your own as X_val and y_val"
 
 
 @frozen
@@ -62,8 +66,10 @@ class Validation:
         if X is None or y is None:
             raise UsageError(
                 "X_val and y_val belong together",
+                where="y_val" if y is None and X is not None else "X_val",
                 expected="both of them, or none",
                 got="X_val only" if y is None and X is not None else "no X_val",
+                do="pass X_val and y_val, and weights for them as sample_weight_val",
             )
         return cls(X, y, weights)
 
@@ -99,8 +105,18 @@ def checked_pair(
 
     Where `reset`, the rules of a data frame that needs some are fitted and kept in `encoder_`.
     """
-    with as_data_errors():
+    with as_data_errors(lambda: _suspects(estimator, reset, X, y, "Xy").place()):
         return _checked_pair(estimator, X, y, numeric, reset)
+
+
+def _suspects(estimator: Any, reset: bool, X: Any, y: Any, checked: str) -> Suspects:
+    """Return what a check refused, after it did."""
+    features = None if reset else getattr(estimator, "n_features_in_", None)
+    names = None if reset else getattr(estimator, "feature_names_in_", None)
+    if getattr(estimator, "encoder_", None) is not None:
+        checked = checked.replace("X", "")  # its rules read words and gaps
+    largest = np.inf if estimator.dtype == "auto" else float(np.finfo(estimator.dtype).max)
+    return Suspects(X, y, checked, estimator.has_classes, features, names, largest)
 
 
 def _checked_pair(
@@ -125,6 +141,8 @@ def _checked_pair(
         X, y = check_X_y(features, y, estimator=estimator, **read)
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
+    if numeric and y.dtype.kind not in "biuf":
+        raise ValueError("the target holds no numbers")  # told of as all that is found here
     return _by_rows(X), y
 
 
@@ -132,7 +150,7 @@ def checked_inputs(estimator: Any, X: Any) -> Any:
     """Return X for prediction, dense or CSR."""
     if _is_plain(estimator, X, reset=False):
         return _by_rows(X)
-    with as_data_errors():
+    with as_data_errors(lambda: _suspects(estimator, False, X, None, "X").place()):
         return _checked_inputs(estimator, X)
 
 
@@ -229,6 +247,7 @@ def _label_weights(Y: np.ndarray, class_weight: Any, weights: np.ndarray | None)
             where="class_weight",
             expected=f'"balanced", or {Y.shape[1]} dicts of 0 and 1 to weight, one for each label',
             got=shown(class_weight),
+            do='pass a list of such dicts, in the order of the columns of y, or "balanced"',
         )
     product = np.ones(len(Y)) if weights is None else weights.copy()
     for column, rule in zip(Y.T[:, :, np.newaxis], rules, strict=True):
@@ -269,7 +288,9 @@ def split_rows(
     DataError
         Fewer than two rows would be held back.
     """
-    with as_data_errors():
+    wanted, do = "at least 2 rows to hold back, and one of each of two classes", _MORE_ROWS
+    place = Place("validation_fraction", wanted, f"{share:g} of {rows} rows", do, lines=True)
+    with as_data_errors(lambda: place):
         parts: Any = train_test_split(
             np.arange(rows), random_state=random_state, test_size=share, stratify=strata
         )
@@ -281,6 +302,7 @@ def split_rows(
             where="validation_fraction",
             expected="at least 2 rows to hold back",
             got=f"{len(held)} of {rows}",
+            do=_MORE_ROWS,
         )
     return train, held
 

@@ -72,12 +72,21 @@ def first_classes(classes: Any, y: Any, known: np.ndarray | None) -> LabelBinari
     """
     if known is None:
         if classes is None:
-            raise UsageError("classes must be passed on the first call to partial_fit.")
+            raise UsageError(
+                "classes must be passed on the first call to partial_fit.",
+                where="classes",
+                do="pass classes=, all labels that will come",
+            )
         multilabel = type_of_target(y).startswith("multilabel")
         return reading(y) if multilabel else reading(unique_labels(classes))
-    if classes is not None and not np.array_equal(known, unique_labels(classes)):
+    # The second question takes a third of a small `partial_fit`, and is rarely needed.
+    if classes is None or np.array_equal(known, classes):
+        return None
+    if not np.array_equal(known, unique_labels(classes)):
         raise UsageError(
-            f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {known!r}"
+            f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {known!r}",
+            where="classes",
+            do="leave classes out after the first call, or start anew with another estimator",
         )
     return None
 
@@ -95,12 +104,16 @@ def require_known(y: Any, known: np.ndarray, all_of_them: bool) -> None:
         if set(classes) != set(known):
             raise TargetError(
                 "warm_start can only be used where `y` has the same classes as in the previous"
-                f" call to fit. Previously got {known}, `y` has {classes}"
+                f" call to fit. Previously got {known}, `y` has {classes}",
+                where="y",
+                do="fit with warm_start=False, or call partial_fit, which takes any of them",
             )
     elif len(np.setdiff1d(classes, known, assume_unique=True)):
         raise TargetError(
             f"`y` has classes not in `self.classes_`. `self.classes_` has {known}. 'y' has"
-            f" {classes}."
+            f" {classes}.",
+            where="y",
+            do="drop the rows of new classes, or fit anew with rows of all classes",
         )
 
 

@@ -177,6 +177,9 @@ def classifier_loss(spec: Any, multiclass: bool) -> Loss:
     return _for_task(spec, "classification", FunctionOfClasses if multiclass else FunctionOfLabels)
 
 
+_DEFAULTS = {"regression": "squared_error", "classification": "log_loss"}
+
+
 def _for_task(spec: Any, task: str, of_function: type[FunctionLoss] = FunctionLoss) -> Loss:
     own = callable(spec) and not isinstance(spec, (str, Record))
     if isinstance(spec, str) and spec not in LOSSES:
@@ -187,7 +190,7 @@ def _for_task(spec: Any, task: str, of_function: type[FunctionLoss] = FunctionLo
             where="loss",
             expected="one of " + ", ".join(names),
             got=shown(spec),
-            do=suggest(spec, names),
+            do=suggest(spec, names) or f"choose {_DEFAULTS[task]!r}, or another one of these",
         )
     loss: Loss = of_function(cast(Any, spec)) if own else LOSSES.make(spec)
     if loss.task != task:
@@ -196,6 +199,7 @@ def _for_task(spec: Any, task: str, of_function: type[FunctionLoss] = FunctionLo
             where="loss",
             expected=f"a loss for {task}",
             got=f"a loss for {loss.task}",
+            do=f"choose {_DEFAULTS[task]!r}, or another loss for {task}",
         )
     return loss
 

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from chainrule.checks import shown
+from chainrule.errors import UsageError
 from chainrule.maths.optimizer import OPTIMIZERS, Optimizer
 from chainrule.maths.optimizers_adam import AdamEpsilonHat
 from chainrule.maths.optimizers_lbfgs import LBFGS
@@ -23,7 +25,13 @@ from chainrule.maths.optimizers_momentum import Momentum, Nesterov
 from chainrule.maths.penalties import L2Shared, WeightDecay
 from chainrule.maths.penalty import PENALTIES, Penalty
 
-__all__ = ["choose_optimizer", "choose_penalties", "follows_solver_rate", "is_stepwise"]
+__all__ = [
+    "choose_optimizer",
+    "choose_penalties",
+    "follows_solver_rate",
+    "is_stepwise",
+    "require_stepwise",
+]
 
 _PARAMETERS = {
     "learning_rate": "learning_rate_init",
@@ -78,6 +86,25 @@ def is_stepwise(estimator: Any) -> bool:
     if isinstance(spec, str) and spec in OPTIMIZERS:
         return OPTIMIZERS[spec].stepwise
     return spec.stepwise if isinstance(spec, Optimizer) else True
+
+
+def require_stepwise(estimator: Any) -> bool:
+    """Return True where the optimizer goes batch by batch: the condition of `partial_fit`.
+
+    Raises
+    ------
+    UsageError
+        It does not. scikit-learn tells of it as the cause of the missing attribute.
+    """
+    if is_stepwise(estimator):
+        return True
+    raise UsageError(
+        "partial_fit is only available for stochastic optimizers",
+        where="solver" if estimator.optimizer is None else "optimizer",
+        expected="an optimizer that goes batch by batch",
+        got=shown(estimator.solver if estimator.optimizer is None else estimator.optimizer),
+        do='choose "adam" or "sgd", or call fit with warm_start=True',
+    )
 
 
 def follows_solver_rate(estimator: Any) -> bool:

@@ -12,7 +12,7 @@ b) That holds for the four activations that scikit-learn has. A layer before ano
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,8 @@ def hidden_sizes(spec: Any) -> tuple[int, ...]:
                 f"hidden_layer_sizes must be > 0, got {shown(spec)}.",
                 where="hidden_layer_sizes",
                 expected="whole numbers from 1",
+                got=shown(size),
+                do="pass the units of each hidden layer, as (100,), or () for a linear model",
             )
     return tuple(int(size) for size in sizes)
 
@@ -83,8 +85,17 @@ def describe(estimator: Any, outputs: int) -> Description:
         There are not as many activations or dropout rates as hidden layers.
     """
     if estimator.network is not None:
-        given = estimator.network
-        made = given(outputs) if callable(given) and not isinstance(given, Record) else given
+        made = estimator.network
+        if callable(made) and not isinstance(made, (Record, type)):
+            made = made(outputs)
+        if not isinstance(made, (Layer, str, Mapping)):
+            raise InvalidParameterError(
+                "the network is no layer",
+                where="network",
+                expected="a Layer, or a function of the last width that returns one",
+                got=shown(made),
+                do="pass what nn.Sequential(...) gives, or lambda width: nn.Sequential(...)",
+            )
         return Description(LAYERS.make(made), {})
     sizes = hidden_sizes(estimator.hidden_layer_sizes)
     activations = [
@@ -119,6 +130,7 @@ def _each(value: Any, count: int, name: str) -> Sequence[Any]:
             where=name,
             expected=f"{count} of them, or one for all",
             got=f"{len(value)}",
+            do=f"pass one for each of hidden_layer_sizes, or {name} alone for all of them",
         )
     return value
 

@@ -263,6 +263,7 @@ def with_fields(name: str, value: object, changes: Mapping[str, Any]) -> Record:
     if not isinstance(value, Record):
         raise InvalidParameterError(
             f"{name} has no fields to set",
+            where=name,
             expected="a record, or the name of one",
             got=repr(value),
             do=f"pass {name}= a record first",
@@ -275,6 +276,7 @@ def with_fields(name: str, value: object, changes: Mapping[str, Any]) -> Record:
         if field not in known:
             raise InvalidParameterError(
                 f"{name} has no field {field!r}",
+                where=f"{name}__{field}",
                 expected="one of " + ", ".join(known),
                 do=suggest(field, known),
             )

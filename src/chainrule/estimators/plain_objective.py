@@ -10,9 +10,10 @@ b) So NumPy computes this one, with the operations, the order of sums and the or
    (all matrices, then all biases) that scikit-learn 1.9 has; a sparse X stays sparse, as there. The
    laws prove the engines' gradients; that this one is theirs is a test.
 c) Where scikit-learn's way is not one down the objective, it only leads to where the search in
-   float64 begins. There are two such cases. It evaluates float32 data at weights rounded to float32
-   and mixes the types as NumPy does. And with several outputs of a squared error it takes the mean
-   over them for the value, but the gradient of their sum.
+   float64 begins. There are three such cases. It evaluates float32 data at weights rounded to
+   float32 and mixes the types as NumPy does. With several outputs of a squared error it takes the
+   mean over them for the value, but the gradient of their sum. And rows of weight zero stay in its
+   sums, whose last bits they change.
 d) It serves the networks that scikit-learn has. Everything else, `optimizer=cr.LBFGS()` included,
    runs on the engine.
 e) Probabilities are clipped in the reported loss, as there: it is flat where a row is wrong with a
@@ -49,7 +50,7 @@ _LOSSES: tuple[Loss, ...] = (
 def rows_as_given(
     X: Any, Y: np.ndarray, weights: np.ndarray | None, target: np.dtype[Any], weight: object
 ) -> Rows:
-    """Return rows in the number types that scikit-learn would compute with.
+    """Return rows in the number types that scikit-learn would compute with, all that were given.
 
     Parameters
     ----------
@@ -83,12 +84,16 @@ def plain_objectives(
     plan: Plan, given: Rows, activation: str, alpha: float
 ) -> tuple[PlainObjective, PlainObjective | None]:
     """Return the objective in float64, and scikit-learn's where that is another one."""
-    weights = None if given.weights is None else given.weights.astype(np.float64)
-    X: Any = given.X.astype(np.float64, copy=False)
-    exact = PlainObjective(plan, Rows(X, given.Y.astype(np.float64), weights), activation, alpha)
+    counted = given
+    if given.weights is not None and not given.weights.all():
+        counted = given.take(given.weights > 0)
+    weights = None if counted.weights is None else counted.weights.astype(np.float64)
+    X: Any = counted.X.astype(np.float64, copy=False)
+    exact = PlainObjective(plan, Rows(X, counted.Y.astype(np.float64), weights), activation, alpha)
     averaged = isinstance(plan.loss, SquaredError) and plan.targets > 1
     rounded = given.weights is not None and given.weights.dtype != np.float64
-    if not averaged and not rounded and given.X.dtype == np.float64:
+    same = counted is given and given.X.dtype == np.float64
+    if same and not averaged and not rounded:
         return exact, None
     return exact, PlainObjective(plan, given, activation, alpha, averaged)
 

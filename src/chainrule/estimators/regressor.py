@@ -15,7 +15,7 @@ from chainrule.estimators.base import BasePerceptron
 from chainrule.estimators.intake import Validation
 from chainrule.estimators.judge import coefficient_of_determination
 from chainrule.estimators.losses import deviations, regressor_loss
-from chainrule.estimators.method import is_stepwise
+from chainrule.estimators.method import require_stepwise
 from chainrule.estimators.parameters import store
 from chainrule.maths.activation import Activation
 from chainrule.maths.augmentation import Augmentation
@@ -269,7 +269,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
         self._fit(X, y, sample_weight, validation, incremental=False)
         return self
 
-    @available_if(is_stepwise)
+    @available_if(require_stepwise)
     def partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> MLPRegressor:
         """Do one epoch over the rows, on top of what was learned, the optimizer's state included.
 

@@ -26,7 +26,7 @@ from chainrule.errors import DataError, MissingExtraError
 from chainrule.tabular.codes import fit_code
 from chainrule.tabular.encoder import Encoder
 from chainrule.tabular.frames import narwhals_for, table_of
-from chainrule.tabular.table import Kind, Table
+from chainrule.tabular.table import Column, Kind, Table
 from chainrule.tabular.target import TargetCode
 
 __all__ = [
@@ -88,7 +88,13 @@ def _arrays(X: Any) -> dict[str, np.ndarray] | None:
     listed = [str(name) for name in names]
     if len(set(listed)) < len(listed):
         twice = next(name for name in listed if listed.count(name) > 1)
-        raise DataError("two columns of the data frame have the same name", got=repr(twice))
+        raise DataError(
+            "two columns of the data frame have the same name",
+            where="X",
+            expected="a name for each column",
+            got=repr(twice),
+            do="rename one of them, or pass one of them only",
+        )
     if hasattr(X, "iloc"):
         parts = (X.iloc[:, place] for place in range(len(listed)))
     else:
@@ -141,12 +147,23 @@ def fit_encoder(X: Any) -> Encoder:
     fitted = (fit_code(column) for column in table.columns)
     codes = tuple(code for code in fitted if code is not None)
     if not codes:
+        listed = [f"{column.name!r} has {_why_useless(column)}" for column in table.columns]
         raise DataError(
             "there is no column to predict from",
-            where=table.source,
-            got="only columns with one value in every row",
+            where="X",
+            expected="a column that tells rows apart, or words that repeat",
+            got=", ".join(listed[:5]) + (f", and {len(listed) - 5} more" if listed[5:] else ""),
+            do="pass columns that vary; of long words, what they have in common",
         )
     return Encoder(codes, TargetCode(_unused(table.names), "number", "regression"))
+
+
+def _why_useless(column: Column) -> str:
+    missing = column.missing()
+    if missing.all():
+        return "no value"
+    varied = column.kind == "text" and len(set(column.values[~missing].tolist())) > 1
+    return "words of which none is there twice" if varied else "one value in every row"
 
 
 def encoded(encoder: Encoder, X: Any) -> np.ndarray:
@@ -168,6 +185,7 @@ def _table(X: Any, expected: dict[str, Kind] | None) -> Table:
             where="X",
             expected=f"a frame with the columns of fit, {', '.join(list(expected or ())[:20])}",
             got=type(X).__name__,
+            do="pass a frame, or fit on an array of numbers",
         )
     return table_of(_Frame(arrays), expected)
 

@@ -43,7 +43,7 @@ class WholeFit:
         Changed in place.
     judge : Judge, optional
     given : Rows
-        The same rows in the types that were given; X may be sparse.
+        All rows, those of weight zero too, in the types that were given; X may be sparse.
     """
 
     def __init__(
