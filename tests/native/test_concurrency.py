@@ -107,6 +107,27 @@ def test_weights_that_change_in_place_are_seen() -> None:
     assert np.array_equal(after, NativeEngine(plan, "float64").raw(state.weights, state.running, X))
 
 
+def test_an_order_that_changes_in_place_does_not_change_the_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As another thread may do; a number that is no row would be read outside of X."""
+    monkeypatch.setattr("chainrule.engine.native_call.PULSE_SECONDS", 0.0)
+    plan = PLANS["wide"]
+    rows, found = rows_of(plan, 100, "float32"), []
+    for engine in (NativeEngine(plan, "float32", 1), NativeEngine(plan, "float32", 2)):
+        for change in (False, True):
+            buffers, order = first(plan, "float32"), np.arange(100)
+
+            def pulse(done: int, steps: int, order: np.ndarray = order, on: bool = change) -> bool:
+                order[:] = 0 if on else order
+                return True
+
+            assert engine.epoch(buffers, rows, order, 10, CLOCK, pulse).complete
+            assert order.any() != change
+            found.append(buffers.weights.tobytes())
+    assert len(set(found)) == 1
+
+
 def test_weights_that_are_read_only_are_not_compared_again() -> None:
     plan = small_plan()
     engine, state = NativeEngine(plan, "float64"), first(plan, "float64")

@@ -9,10 +9,11 @@ import os
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 
 from chainrule import nn
-from chainrule.engine import Evaluation, NativeEngine, ReferenceEngine, Rows
+from chainrule.engine import Evaluation, NativeEngine, ReferenceEngine, Rows, info
 from chainrule.engine.native import reason_for_reference
 from chainrule.maths.losses_regression import Pinball
 from chainrule.plan import make_plan
@@ -120,3 +121,15 @@ def test_what_a_number_near_one_leaves() -> None:
     exact = Rows(rows.X.astype(float), rows.Y.astype(float))
     truth = ReferenceEngine(plan, "float64").gradient(first(plan, "float64"), exact, CLOCK).gradient
     assert apart(found, truth) <= TOLERANCES["float32"]
+
+
+@pytest.mark.parametrize("isa", info()["instruction_sets"])
+def test_sums_of_many_inputs(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A single chain of 60,000 products in float32 is 2.2e-6 off."""
+    monkeypatch.setenv("CHAINRULE_ISA", isa)
+    plan = make_plan(nn.Dense(30), (60_000,), "squared_error", 30)
+    state = first(plan, "float32")
+    X = np.random.default_rng(0).normal(size=(30, 60_000)).astype("f4")
+    found = NativeEngine(plan).raw(state.weights, state.running, X)
+    truth = ReferenceEngine(plan, "float64").raw(state.weights, state.running, X)
+    assert apart(found, truth) <= 1e-6

@@ -144,6 +144,27 @@ def test_within_the_products_of_a_gradient(widest: NativeEngine) -> None:
     assert_soon(lambda: widest.gradient(buffers, rows, CLOCK), after=0.8)
 
 
+@pytest.mark.parametrize("work", ["raw", "epoch"])
+def test_within_the_attention_of_a_long_sequence(work: str) -> None:
+    """Each interrupt saves some of the work that is left, measured in the processor's time."""
+    network = nn.Sequential(nn.MultiHeadSelfAttention(1), nn.Flatten(), nn.Dense(1))
+    plan = make_plan(network, (2500, 16), "squared_error", 1)
+    engine, count = NativeEngine(plan, "float64", threads=1), 4
+    rows, buffers = large(engine, count), engine.buffers(0)
+
+    def go() -> None:
+        if work == "raw":
+            engine.raw(buffers.weights, buffers.running, rows.X)
+        else:
+            engine.epoch(buffers, rows, np.arange(count), count, CLOCK)
+
+    go()
+    whole = min(seconds_of(go) for _ in range(3))
+    for share in (0.2, 0.4):
+        used = min(seconds_of(go, share * whole) for _ in range(3))
+        assert used < (share + 0.45) * whole, share
+
+
 def test_while_another_thread_looks_for_a_spectral_norm() -> None:
     network = nn.Sequential(nn.Dense(2500), nn.Dense(2500), nn.Dense(7))
     plan = make_plan(network, (12,), "squared_error", 7, penalties="spectral")

@@ -21,7 +21,7 @@ from chainrule.maths.optimizers import Adam
 from chainrule.plan import Plan, make_plan
 from tests.native.calling import OwnSquaredError, epoch, squares, with_function
 from tests.native.comparisons import TOLERANCES, apart, both, clock_of, idle, start, trained
-from tests.native.networks import PLANS, first, rows_of, small_plan
+from tests.native.networks import CLOCK, PLANS, first, rows_of, small_plan
 from tests.native.own_losses import OWN, LogCosh
 from tests.native.plans import Case
 from tests.native.test_interrupt import bits
@@ -83,6 +83,18 @@ def test_the_librarys_own_formula_has_the_same_bits_called_back() -> None:
     compiled = epoch(NativeEngine(small_plan(), "float64", 1))[0]
     called = epoch(NativeEngine(small_plan(loss=OwnSquaredError()), "float64", 3))[0]
     assert bits(called) == bits(compiled)
+
+
+def test_numbers_of_another_type_do_not_change_the_runs() -> None:
+    for loss in OWN.values():
+        for engine in (ReferenceEngine, NativeEngine):
+            plan = plan_of(loss)
+            state, rows = first(plan, "float32"), rows_of(plan, 60, "float32")
+            found = engine(plan, "float32").gradient(state, rows, CLOCK)
+            assert {found.gradient.dtype, found.running.dtype} == {np.dtype("float32")}
+            assert engine(plan, "float32").epoch(state, rows, np.arange(60), 20, CLOCK).finite
+            vectors = (state.weights, state.running, *state.slots.values())
+            assert {vector.dtype for vector in vectors} == {np.dtype("float32")}
 
 
 def test_lbfgs_calls_back_too() -> None:

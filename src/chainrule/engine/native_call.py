@@ -84,6 +84,7 @@ def _laid_out(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def _row_numbers(order: np.ndarray) -> np.ndarray:
+    """Return a copy: it is read without the lock, so nobody else may change what was checked."""
     order = np.asarray(order)
     if order.ndim != 1 or (order.size and order.dtype.kind not in "iu"):
         raise DataError(
@@ -92,7 +93,7 @@ def _row_numbers(order: np.ndarray) -> np.ndarray:
             expected="one axis of whole numbers",
             got=f"an array {order.shape} of {order.dtype}",
         )
-    return _laid_out(order, _INT64)
+    return order.astype(_INT64, "C")
 
 
 def _in_rows(X: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -170,7 +170,7 @@ def judged(loss: Loss, raw: Array, Y: Array) -> tuple[Array, Array]:
 
 
 def _of_shape(found: Any, shape: tuple[int, ...], raw: Array, where: str) -> Array:
-    """Return what a loss has found, if it is an array of numbers of this shape."""
+    """Return what a loss has found in the type of raw, if it is an array of such numbers."""
     if getattr(found, "shape", None) == shape and found.dtype == raw.dtype:
         return found
     try:
@@ -192,7 +192,7 @@ def _of_shape(found: Any, shape: tuple[int, ...], raw: Array, where: str) -> Arr
             got=str(array.shape),
             do="sum a row's loss over its outputs, and leave weights and the mean to the library",
         )
-    return array
+    return array.astype(raw.dtype, copy=False)  # a step in float32 stays one
 
 
 def objective(values: Array, factors: Array) -> Array:

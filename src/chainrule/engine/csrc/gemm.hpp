@@ -8,9 +8,10 @@
 // b) Neither operand is transposed at run time: forward reads X along its rows, dW = X^T dZ reads
 //    X down its columns (`Along::columns`). The rows of a batch need not be copied together: X may
 //    be the whole table, with the numbers of its rows (`picks`).
-// c) Every element of C is one chain of fused multiply-adds in the order of k, starting from the
-//    bias, from zero, or from what C holds. Blocking, tile height and threads do not change that
-//    chain, so they do not change the bits.
+// c) Every element of C is a chain of fused multiply-adds in the order of k for each kDepth of it,
+//    the first starting from the bias or from zero, and the chains are added up in their order: a
+//    chain loses digits with the square root of its length. Blocks of rows, tile height and threads
+//    do not change that, so they do not change the bits.
 // d) Rows of A are visited in blocks that fit the level-2 cache together with one panel of B, up to some
 //    1,500 of k; beyond, other heights of blocks gained nothing. Tiles of a block have nearly equal
 //    heights, because a tile of 2 rows costs as much as one of 8.
@@ -43,7 +44,7 @@ constexpr std::size_t kBlockRows = 112;   // rows of A of one block, a multiple 
 constexpr std::size_t kVectorsAtOnce = 16;  // of B's columns, between two questions
 
 enum class Along { rows, columns, picked_rows, picked_columns };
-enum class First { zero, bias, keep };
+enum class First { zero, bias, add };  // `add`: to what C holds
 
 // Rows are padded to whole vectors, and never to a stride whose multiples fall on the same cache
 // sets: 4 KiB aliasing costs a sixth of the speed.
@@ -124,12 +125,10 @@ void product_tile(std::size_t K, const T* A, std::ptrdiff_t lda, const std::int6
     for (int i = 0; i < MR; ++i)
 #pragma GCC unroll 2
         for (int j = 0; j < NV; ++j) {
-            if (first == First::zero)
-                sums[i][j] = Vec<T>{};
-            else if (first == First::bias)
+            if (first == First::bias)
                 sums[i][j] = load(bias + j * L);
             else
-                sums[i][j] = load(C + i * ldc + j * L);
+                sums[i][j] = Vec<T>{};
         }
     if (fresh && K >= kFar)
         accumulate<T, MR, NV, AL, true>(K, A, lda, picks, B, ldb, sums);
@@ -138,7 +137,10 @@ void product_tile(std::size_t K, const T* A, std::ptrdiff_t lda, const std::int6
 #pragma GCC unroll 16
     for (int i = 0; i < MR; ++i)
 #pragma GCC unroll 2
-        for (int j = 0; j < NV; ++j) store(C + i * ldc + j * L, sums[i][j]);
+        for (int j = 0; j < NV; ++j) {
+            T* const to = C + i * ldc + j * L;
+            store(to, first == First::add ? load(to) + sums[i][j] : sums[i][j]);
+        }
 }
 
 template <class T>
@@ -197,7 +199,7 @@ void multiply_block(const Product<T>& p, std::size_t i0, std::size_t rows, std::
     constexpr std::size_t L = Lanes<T>::count;
     const std::size_t vectors = vectors_of<T>(p.columns);
     const Heights heights(rows);
-    const First first = k0 == 0 ? p.first : First::keep;
+    const First first = k0 == 0 ? p.first : First::add;
     for (std::size_t v = 0; v < vectors; v += 2) {
         if (v % kVectorsAtOnce == 0 && v != 0 && !go_on()) return;
         const int wide = vectors - v >= 2 ? 2 : 1;

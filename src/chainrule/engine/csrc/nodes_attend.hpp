@@ -2,9 +2,11 @@
 //
 // Sequences are short here (a table's columns), so each head's matrices are copied into a small
 // scratch of their own, where rows are contiguous and padded, and the products run on that. Each
-// member of the team has one, whose padding nobody ever writes.
+// member of the team has one, whose padding nobody ever writes. One long sequence may take seconds:
+// whether to go on is asked within it, and never within a short one.
 #pragma once
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -41,17 +43,18 @@ struct AttendNode final : Node<T> {
     void forward(Workspace<T>& ws, const Member& member, Range samples) const override {
         const Shape s = shape(ws);
         const Head h = scratch(ws, member, s);
+        Pause pause(s, member);
         for (std::size_t sample = samples.first; sample < samples.last; ++sample)
-            for (std::size_t head = 0; head < heads(); ++head) {
+            for (std::size_t head = 0; head < heads() && !pause.ended; ++head) {
                 T* A = weights(ws, s, sample, head);
                 copy_in(this->in(ws, 0), s, sample, head, h.q);
                 copy_transposed(this->in(ws, 1), s, sample, head, h.turned);
                 copy_in(this->in(ws, 2), s, sample, head, h.k);
-                small_product(h.q, s.ld_width, h.turned, s.ld_length, A, s.ld_length, s.length,
-                              s.width, s.ld_length);
+                product(pause, h.q, s.ld_width, h.turned, s.ld_length, A, s.ld_length, s.length,
+                        s.width, s.ld_length);
                 soften(s, A);
-                small_product(A, s.ld_length, h.k, s.ld_width, h.d, s.ld_width, s.length, s.length,
-                              s.ld_width);
+                product(pause, A, s.ld_length, h.k, s.ld_width, h.d, s.ld_width, s.length, s.length,
+                        s.ld_width);
                 copy_out(this->out(ws).value, this->out(ws), s, sample, head, h.d, false);
             }
     }
@@ -59,11 +62,31 @@ struct AttendNode final : Node<T> {
     void backward(Workspace<T>& ws, const Member& member, Range samples) const override {
         const Shape s = shape(ws);
         const Head h = scratch(ws, member, s);
+        Pause pause(s, member);
         for (std::size_t sample = samples.first; sample < samples.last; ++sample)
-            for (std::size_t head = 0; head < heads(); ++head) one_head(ws, s, sample, head, h);
+            for (std::size_t head = 0; head < heads() && !pause.ended; ++head)
+                one_head(pause, ws, s, sample, head, h);
     }
 
    private:
+    static constexpr std::size_t kLong = 1 << 17;   // multiplications of a product
+    static constexpr std::size_t kRowsAtOnce = 64;  // of a long one, between two questions
+
+    // Whether to go on. What is left undone then is not looked at by anyone.
+    struct Pause {
+        const Member& member;
+        const bool wanted;
+        bool ended = false;
+
+        Pause(const Shape& s, const Member& who)
+            : member(who), wanted(s.length * s.ld_length * s.ld_width >= kLong) {}
+
+        bool go_on() {
+            ended = ended || !member.working();
+            return !ended;
+        }
+    };
+
     // One head of one sample: rows of Q, K (or V), dZ, d; K or V turned; A turned; dS and dS turned.
     struct Head {
         T *q, *k, *dz, *d, *turned, *at, *ds, *dst;
@@ -84,8 +107,8 @@ struct AttendNode final : Node<T> {
         return Head(s, ws.extra[this->number][1 + static_cast<std::size_t>(member.number)].get());
     }
 
-    void one_head(Workspace<T>& ws, const Shape& s, std::size_t sample, std::size_t head,
-                  const Head& h) const {
+    void one_head(Pause& pause, Workspace<T>& ws, const Shape& s, std::size_t sample,
+                  std::size_t head, const Head& h) const {
         const T* A = weights(ws, s, sample, head);
         copy_in(this->in(ws, 0), s, sample, head, h.q);
         copy_in(this->in(ws, 1), s, sample, head, h.k);
@@ -93,19 +116,19 @@ struct AttendNode final : Node<T> {
         Tensor<T> dZ = this->out(ws);
         dZ.value = dZ.gradient;
         copy_in(dZ, s, sample, head, h.dz);
-        small_product(h.dz, s.ld_width, h.turned, s.ld_length, h.ds, s.ld_length, s.length, s.width,
-                      s.ld_length);
+        product(pause, h.dz, s.ld_width, h.turned, s.ld_length, h.ds, s.ld_length, s.length, s.width,
+                s.ld_length);
         harden(s, A, h.ds);
         flip(A, h.at, s);
         flip(h.ds, h.dst, s);
-        small_product(h.ds, s.ld_length, h.k, s.ld_width, h.d, s.ld_width, s.length, s.length,
-                      s.ld_width);
+        product(pause, h.ds, s.ld_length, h.k, s.ld_width, h.d, s.ld_width, s.length, s.length,
+                s.ld_width);
         give_head(ws, 0, s, sample, head, h.d);
-        small_product(h.dst, s.ld_length, h.q, s.ld_width, h.d, s.ld_width, s.length, s.length,
-                      s.ld_width);
+        product(pause, h.dst, s.ld_length, h.q, s.ld_width, h.d, s.ld_width, s.length, s.length,
+                s.ld_width);
         give_head(ws, 1, s, sample, head, h.d);
-        small_product(h.at, s.ld_length, h.dz, s.ld_width, h.d, s.ld_width, s.length, s.length,
-                      s.ld_width);
+        product(pause, h.at, s.ld_length, h.dz, s.ld_width, h.d, s.ld_width, s.length, s.length,
+                s.ld_width);
         give_head(ws, 2, s, sample, head, h.d);
     }
 
@@ -158,6 +181,15 @@ struct AttendNode final : Node<T> {
                     sum = fma(set1<T>(A[i * lda + k]), load(B + k * ldb + j), sum);
                 store(C + i * ldc + j, sum);
             }
+    }
+
+    // The same, a few rows at a time where it takes long.
+    static void product(Pause& pause, const T* A, std::size_t lda, const T* B, std::size_t ldb, T* C,
+                        std::size_t ldc, std::size_t rows, std::size_t K, std::size_t columns) {
+        if (!pause.wanted) return small_product(A, lda, B, ldb, C, ldc, rows, K, columns);
+        for (std::size_t at = 0; at < rows && pause.go_on(); at += kRowsAtOnce)
+            small_product(A + at * lda, lda, B, ldb, C + at * ldc, ldc,
+                          std::min(kRowsAtOnce, rows - at), K, columns);
     }
 
     // Scores to weights: softmax of scores / sqrt(d_k), row by row; the padding becomes 0.

@@ -34,7 +34,7 @@ struct AffineNode final : Node<T> {
         multiply<T>({rows.last - rows.first, Z.width, X.width, Z.gradient + rows.first * Z.ld,
                      static_cast<std::ptrdiff_t>(Z.ld), this->owned[0]->wt.get(),
                      X.gradient + rows.first * X.ld, static_cast<std::ptrdiff_t>(X.ld),
-                     target.add ? First::keep : First::zero, nullptr, nullptr, member.down()},
+                     target.add ? First::add : First::zero, nullptr, nullptr, member.down()},
                     [&] { return member.working(); });
     }
 

@@ -132,7 +132,8 @@ CR_INLINE Scores<T> row_scores(const T* z, std::size_t width, Keep keep) {
         equals += within(inside, select(equal, one, Vec<T>{}), Vec<T>{});
         keep(column, exponential);
     });
-    const T others = lane_sum<T>(equals) - T(1);
+    T others = lane_sum<T>(equals) - T(1);
+    if (others != 0) others += top[0] - top[0];  // two infinite scores have no shares
     return {top, set1<T>(lane_sum<T>(rest) + others)};
 }
 
