@@ -248,3 +248,22 @@ def test_a_document_of_other_hands(tmp_path: Path) -> None:
             except (CheckpointError, FileFormatError):
                 continue
             raise AssertionError(f"{field} may be {value!r}")
+
+
+def test_a_generator_of_another_size(tmp_path: Path) -> None:
+    from safetensors import safe_open
+    from safetensors.numpy import save_file
+
+    from chainrule.training.document import seal
+
+    X, y = data.classes(3, rows=150)
+    path = tmp_path / "run"
+    stopped(path, 3)
+    with safe_open(path, framework="np") as file:
+        text = file.metadata()["chainrule"]
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    for size in (0, 1, 3, 623, 625):
+        tensors["random"] = np.zeros(size, np.uint32)
+        save_file(tensors, path, {"chainrule": text, "digest": seal(text, tensors)})
+        with pytest.raises((CheckpointError, FileFormatError)):
+            made(resume=path).fit(X, y)

@@ -271,3 +271,17 @@ def test_a_ledger_that_is_removed_meanwhile_is_an_error(path: Path) -> None:
     with pytest.raises(ChainruleError, match="cannot be written") as error:
         small(out=path, on_result=remove)
     assert "removed while the sweep ran" in error.value.got
+
+
+def test_a_disk_that_fails_on_closing_is_told_with_its_file(path: Path) -> None:
+    class Failing:
+        def close(self) -> None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    ledger: Any = Ledger(path, HEAD).__enter__()
+    file, ledger._file = ledger._file, Failing()
+    with pytest.raises(ChainruleError, match="the ledger cannot be written") as failure:
+        ledger.__exit__()
+    assert failure.value.where == str(path)
+    ledger.__exit__()  # it is closed, whatever it said
+    file.close()

@@ -40,6 +40,8 @@ from chainrule.training.identity import require_same, require_same_course
 __all__ = ["Saved", "identity", "place_of", "require_savable"]
 
 _CHUNK = 65_536
+_GENERATOR_WORDS = 624
+"""Of the state of scikit-learn's generator, a Mersenne twister."""
 _FREE = frozenset(
     ("checkpoint", "checkpoint_every", "max_iter", "max_time", "on_event", "resume", "verbose")
 )
@@ -246,6 +248,8 @@ class Saved:
         try:
             position, has_gauss, gauss = self.document["random"]
             key = self.tensors["random"]
+            if key.shape != (_GENERATOR_WORDS,):
+                raise ValueError  # NumPy looks at the first words alone
             generator = given if isinstance(given, np.random.RandomState) else _any_generator()
             generator.set_state(("MT19937", key, int(position), int(has_gauss), number(gauss)))
         except (KeyError, TypeError, ValueError):

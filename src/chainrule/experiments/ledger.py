@@ -205,9 +205,13 @@ class Ledger:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is None:
+            return
+        try:
+            file.close()
+        except OSError as error:  # some file systems write only then
+            raise _not_written(self.path, error) from None
 
     def _lock(self, file: io.FileIO) -> None:
         with contextlib.suppress(ImportError):
