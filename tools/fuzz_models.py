@@ -5,8 +5,9 @@
     python -m tools.fuzz_models --show 4711         where one differs from its origin
 
 Each file must be refused with `FileFormatError`, or load as a model whose weights are finite, which
-predicts, and which is read back from what it writes. Anything else fails: another error, a crash
-of the process, more memory than twice the largest file and 64 MB, or a file that takes seconds.
+predicts, and which is read back from what it writes. A model of a table predicts a table, too.
+Anything else fails: another error, a crash of the process, more memory than twice the largest
+file and 64 MB, or a file that takes seconds.
 
 Decisions
 ---------
@@ -40,6 +41,9 @@ from chainrule import nn
 from chainrule.errors import ChainruleError, FileFormatError
 from chainrule.plan import make_plan
 from chainrule.storage import Model
+from chainrule.tabular.encoder import Encoder
+from chainrule.tabular.predict import as_in_training, encoder_of, predict_table
+from chainrule.tabular.table import Column, Table
 
 ROOT = Path(__file__).resolve().parent.parent
 SLOW_SECONDS = 5.0
@@ -72,10 +76,39 @@ def seeds() -> list[bytes]:
         {"classes": ["a", "b", "ü"], "dtype": "float64"},
         {},
     ]
-    return [
+    arrays = [
         Model(plan, plan.initial_weights(1), plan.initial_running() + 0.5, **more).to_bytes()
         for plan, more in zip(plans, extra, strict=True)
     ]
+    return [*arrays, of_table("price"), of_table("town")]
+
+
+def table() -> Table:
+    """Return a table with every kind of column, cells missing in each."""
+    gap = np.nan
+    days = np.array([19_000.25, 19_040.0, gap, 19_180.0, 19_300.0, 19_401.5])
+    return Table(
+        (
+            Column("rooms", "number", np.array([2.0, 4.0, gap, 3.0, 5.0, 2.0])),
+            Column("new", "boolean", np.array([0.0, 1.0, 1.0, gap, 0.0, 1.0])),
+            Column("sold", "date", days),
+            Column("kind", "text", np.array(["flat", "hut", None, "flat", "ä", "hut"], object)),
+            Column("town", "text", np.array(["Ghent", "Köln", "Bonn"] * 2, object)),
+            Column("price", "number", np.array([210.5, 320.0, 260.0, 1e6, -1.0, 0.25])),
+        )
+    )
+
+
+def of_table(target: str) -> bytes:
+    """Return a model of the table, as bytes."""
+    encoder = Encoder.fit(table(), target)
+    classes = encoder.target.classes
+    loss = "squared_error" if classes is None else "softmax_cross_entropy"
+    plan = make_plan(nn.Dense(len(classes or "1")), (encoder.width(),), loss, len(classes or "1"))
+    told: dict[str, Any] = {"encoder": encoder.document(), "classes": classes}
+    reading = {"delimiter": ";", "encoding": "utf-8", "decimal": ",", "ways": {"rooms": "numbers"}}
+    told["record"] = {"reading": reading, "settings": {"delimiter": ";", "encoding": None}}
+    return Model(plan, plan.initial_weights(1), **told).to_bytes()
 
 
 def apart(content: bytes) -> tuple[dict[str, Any], bytes]:
@@ -191,7 +224,10 @@ def _change_document(metadata: dict[str, Any], chance: random.Random) -> None:
         document = json.loads(text)
     except ValueError:
         return
-    changed(document, chance)
+    if not isinstance(document, dict):
+        return
+    part = document.get(chance.choice(("encoder", "record", "plan", "")))
+    changed(part if isinstance(part, dict) and part else document, chance)
     metadata["chainrule"] = json.dumps(document)
 
 
@@ -240,6 +276,13 @@ def _predict(model: Model) -> None:
     """Predict a row of zeros; what cannot be predicted is told by an error of the family."""
     with suppress(ChainruleError):
         model.predict(np.zeros((1, *model.input_shape)))
+    if model.encoder is None:
+        return
+    with suppress(ChainruleError):
+        encoder = encoder_of(model)
+        as_in_training(model.record, encoder.expects())
+        encoder.surprises(table())
+        predict_table(model, table())
 
 
 def run(count: int, seed: int, start: int, say: Callable[[str], None]) -> list[str]:

@@ -127,7 +127,7 @@ def train(
     train_metrics: bool = True,
     on_event: Listener | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
-    checkpoint_every: int = 1,
+    checkpoint_every: int | None = 1,
     resume: str | os.PathLike[str] | None = None,
     observer: Observer | None = None,
     note: Mapping[str, Any] | None = None,
@@ -194,8 +194,8 @@ def train(
     checkpoint : path, optional
         Save the state there, so that a stopped run can go on. An existing file is not replaced
         unless it is the one of `resume`; on `resume`, that file is the default.
-    checkpoint_every : int
-        Epochs between two saves.
+    checkpoint_every : int or None
+        Epochs between two saves; None to save by time, of which saving then takes 3 % at most.
     resume : path, optional
         Go on from this checkpoint, with the same arguments, to the same bits. `epochs` and
         `stopping` may change, as far as that would not have changed what is done already.

@@ -78,7 +78,7 @@ def test_options_win_over_what_was_read_in_training(commands: Commands, encoding
     plain = commands.run("predict", "m", "plain.jsonl", "--json")
     assert stated.document()["predictions"] == plain.document()["predictions"]
     wrong = commands.run("predict", "m", "one.csv", "--delimiter", "|")
-    assert (wrong.code, "no column called" in wrong.err) == (1, True)
+    assert (wrong.code, "no columns called" in wrong.err) == (1, True)
     wrong = commands.run("predict", "m", "one.csv", "--encoding", "cp437", "--json")
     assert (wrong.code == 1) or "never saw" in " ".join(wrong.document()["notes"])
 

@@ -32,9 +32,11 @@ def test_the_cause_is_told_where_nothing_was_written(
     assert "cr.SGD(1e+05)" in words
 
 
-def test_json_keeps_standard_output_clean(commands: Commands) -> None:
+def test_json_leaves_standard_output_to_one_document(commands: Commands) -> None:
     result = commands.run(*TRAIN, *TOO_HIGH, "--json")
-    assert (result.code, result.out) == (1, "")
+    assert result.code == 1
+    told = result.document()["error"]
+    assert (told["kind"], "learning rate too high" in told["do"]) == ("DivergenceError", True)
     assert "learning rate too high" in result.err
 
 

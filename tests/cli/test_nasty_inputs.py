@@ -32,7 +32,7 @@ TABLES: dict[str, tuple[str, str | bytes, str]] = {
     "number beyond float64": ("a.csv", "x,price\n1,2\n2,1e999\n" + ROWS, "line 3"),
     "spread below float64": ("a.csv", "x,price\n" + "5e-324,2\n0,3.5\n" * 5, "spread"),
     "target missing in a row": ("a.csv", "x,price\n1,2\n2,\n" + ROWS, "--drop-missing-target"),
-    "target missing everywhere": ("a.csv", "x,price\n1,\n2,\n3,\n", "missing in 3 of 3"),
+    "target missing everywhere": ("a.csv", "x,price\n1,\n2,\n3,\n", "missing in every row"),
     "target constant": ("a.csv", "x,price\n1,2.5\n2,2.5\n3,2.5\n4,2.5\n", "same value"),
     "one class": ("a.csv", "x,price\n1,a\n2,a\n3,a\n4,a\n5,a\n6,a\n", "one class only"),
     "a class for each row": ("a.csv", "x,price\n1,a\n2,b\n3,c\n4,d\n5,e\n6,f\n", "too few rows"),
@@ -220,7 +220,8 @@ def test_a_file_that_is_no_model(commands: Commands, damage: bytes) -> None:
 def test_model_and_table_in_the_wrong_order(commands: Commands, model: Path) -> None:
     result = commands.run("predict", "homes.csv", model)
     assert result.code == 1
-    assert "not a model file" in result.err
+    assert "not a Chainrule model file" in result.err
+    assert "the order is MODEL DATA" in result.err
 
 
 def test_a_folder_without_permission(commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:

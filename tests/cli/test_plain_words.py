@@ -52,7 +52,7 @@ def test_what_matters_least_goes_first_where_the_line_is_narrow() -> None:
         (("data",), "missing argument '{mnist}'. Choose from: mnist\n"),
         (("data", "mnst"), "did you mean mnist?"),
         (("completion", "zhs"), "did you mean zsh?"),
-        (("inspect", "t.csv"), "pass the file that train wrote"),
+        (("inspect", "t.csv"), "name a model; chainrule train writes one"),
     ],
 )
 def test_no_names_of_types(commands: Commands, words: tuple[str, ...], said: str) -> None:
@@ -155,7 +155,7 @@ def test_a_healthy_run_is_called_so_once(commands: Commands) -> None:
 def test_a_model_is_no_checkpoint(commands: Commands) -> None:
     commands.write("t.csv", kinds())
     commands.run("train", "t.csv", "--target", "kind", "--epochs", "2")
-    assert "a model is finished" in commands.run("resume", "model.safetensors").err
+    assert "this is a model, not a checkpoint" in commands.run("resume", "model.safetensors").err
 
 
 def test_scores_are_in_the_order_of_training(commands: Commands) -> None:

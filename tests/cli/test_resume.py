@@ -9,12 +9,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import chainrule as cr
 from chainrule.cli import progress
-from chainrule.training import EpochEnded, RunStarted
+from chainrule.training import EpochEnded, RunStarted, session
 from tests.cli.commands import Commands, Result, homes
 
 WORDS = ("train", "homes.csv", "--target", "price", "--hidden", "8", "--patience", 0)
@@ -185,3 +186,75 @@ def test_a_diverged_run_leaves_nothing(commands: Commands) -> None:
     words = (*WORDS, "--optimizer", "sgd", "--learning-rate", 30, "--epochs", 50)
     assert commands.run(*words).code == 1
     assert commands.files() == {"homes.csv"}
+
+
+def test_a_finished_run_says_how_to_train_longer(commands: Commands) -> None:
+    commands.write("homes.csv", homes())
+    words = (*WORDS, "--epochs", 2, "--out", "m", "--checkpoint", "run.ckpt", "--model-only")
+    assert commands.run(*words).code == 0
+    result = commands.run("resume", "run.ckpt")
+    assert (result.code, "all 2 epochs of the run are done" in result.err) == (2, True)
+    command = result.err.partition("replace the model: ")[2]
+    assert shlex.split(command)[:5] == ["chainrule", "resume", "run.ckpt", "--epochs", "4"]
+    assert commands.run(*shlex.split(command)[1:]).code == 0
+    assert len(cr.load("m").record["history"]) == 4
+    result = commands.run("resume", "run.ckpt", "--epochs", 1)
+    assert (result.code, "expected: at least 4" in " ".join(result.err.split())) == (2, True)
+    Path("m").unlink()
+    result = commands.run("resume", "run.ckpt")
+    assert (result.code, "nothing to train" in result.out) == (0, True)
+    assert Path("m").exists()
+
+
+def test_a_run_that_patience_ended_gets_more_of_it(commands: Commands) -> None:
+    commands.write("homes.csv", homes())
+    words = (*WORDS[:-2], "--patience", 1, "--learning-rate", 0.05, "--epochs", 500)
+    words = (*words, "--out", "m", "--checkpoint", "run.ckpt", "--model-only")
+    assert commands.run(*words).code == 0
+    before = cr.load("m").record["epochs"]
+    result = commands.run("resume", "run.ckpt")
+    assert (result.code, "without improvement" in result.err) == (2, True)
+    command = shlex.split(result.err.partition("replace the model: ")[2])
+    assert command[3:] == ["--patience", "2", "--force"]
+    assert commands.run(*command[1:]).code == 0
+    assert cr.load("m").record["epochs"] > before
+
+
+def test_the_checkpoint_of_a_finished_run_is_gone(commands: Commands) -> None:
+    commands.write("homes.csv", homes())
+    assert commands.run(*WORDS, "--epochs", 2, "--out", "m.safetensors", "--model-only").code == 0
+    for path in ("m.checkpoint", "m.safetensors"):
+        result = commands.run("resume", path)
+        assert result.code == 1
+        config, train = result.err.partition("keep the state: ")[2].split(" and then ")
+        assert shlex.split(config)[1:3] == ["inspect", "m.safetensors"]
+        commands.write("run.toml", commands.run(*shlex.split(config)[1:4]).out)
+        words = [*shlex.split(train)[1:], "--force", "--model-only"]
+        words[words.index("--epochs") + 1] = "3"
+        assert commands.run(*words).code == 0
+        assert Path("longer.checkpoint").exists()
+
+
+@pytest.mark.parametrize(
+    ("extra", "saved"),
+    [
+        ((), [0, 30]),
+        (("--checkpoint", "run.ckpt"), [0, 30]),
+        (("--checkpoint-every", 20), [0, 20, 30]),
+    ],
+)
+def test_short_epochs_are_not_saved_one_by_one(
+    commands: Commands, monkeypatch: pytest.MonkeyPatch, extra: tuple[object, ...], saved: list[int]
+) -> None:
+    found: list[int] = []
+    write = session.write_checkpoint
+
+    def noted(path: Any, run: Any, course: Any, progress: Any, *rest: Any) -> None:
+        found.append(progress.epoch)
+        write(path, run, course, progress, *rest)
+
+    monkeypatch.setattr(session, "write_checkpoint", noted)
+    monkeypatch.setattr(session, "_SAVE_SECONDS", 1e9)
+    commands.write("homes.csv", homes())
+    assert commands.run(*WORDS, "--epochs", 30, *extra, "--model-only").code == 0
+    assert found == saved

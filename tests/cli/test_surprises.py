@@ -214,3 +214,15 @@ def test_short_times_and_long_names() -> None:
     assert max(map(len, lines)) <= 24
     assert "".join(lines).replace(" ", "") == name.replace(" ", "")
     assert folded("classes: a (33.3 %)", 17) == "classes: a\n(33.3 %)"
+
+
+def test_the_time_left_counts_what_stands_between_epochs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with TrainingProgress(Screen(), "r2") as listener:
+        listener(RunStarted(100, 1, 1, 0))
+        for epoch in (1, 2):  # of two seconds an epoch, one saves the state
+            row = {"epoch": epoch, "train_loss": 1.0, "seconds": 1.0}
+            listener(EpochEnded(row, False, 100, 2.0 * epoch))
+    _, last = capsys.readouterr().out.splitlines()
+    assert "2 min 27 s left" in last, "98 epochs, of 1.5 seconds so far"

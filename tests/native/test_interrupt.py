@@ -172,7 +172,7 @@ def test_while_another_thread_looks_for_a_spectral_norm() -> None:
     rows, buffers = large(engine, 8), engine.buffers(0)
     order = np.resize(np.arange(8), 800)
     # The norm of the large matrix takes ten times as long.
-    assert seconds_of(lambda: engine.epoch(buffers, rows, order, 8, CLOCK), 0.3) < 2.0
+    assert seconds_of(lambda: engine.epoch(buffers, rows, order, 8, CLOCK), 0.3) < 3.0
 
 
 def test_an_engine_goes_on_after_an_interrupt() -> None:

@@ -17,8 +17,10 @@ from tests.storage.models import small_model
 
 __all__ = ["FILES"]
 
-NEARLY = 11_000_000
+NEARLY = 11_900_000
 """Bytes of header: not far below the most that is read."""
+SMILE = "\U0001f600"
+"""A character that makes each of a text take four bytes."""
 
 
 def apart(content: bytes) -> tuple[dict[str, Any], bytes]:
@@ -61,7 +63,7 @@ def for_another() -> bytes:
 
 def one_key() -> bytes:
     header, body = apart(small())
-    header["\U0001f600" + "a" * NEARLY] = {}
+    header[SMILE + "a" * NEARLY] = {}
     return together(json.dumps(header, ensure_ascii=False).encode(), body)
 
 
@@ -77,13 +79,25 @@ FILES: dict[str, Callable[[], bytes]] = {
     "large, cut off": lambda: large()[:-5],
     "large for another network": for_another,
     "wide characters": partial(
-        with_record, lambda: {f"k{n}": "\U0001f600" + "a" * 900_000 for n in range(12)}
+        with_record, lambda: {f"k{n}": SMILE + "a" * 900_000 for n in range(6)}
+    ),
+    "two texts of wide characters": partial(
+        with_record, lambda: {f"k{n}": SMILE + "a" * 900_000 for n in range(2)}
     ),
     "many wide characters": partial(
-        with_record, lambda: {"x": ["\U0001f600" * 240 for _ in range(11_500)]}
+        with_record, lambda: {"x": [SMILE * 240 for _ in range(6_000)]}
     ),
-    "many keys": partial(with_record, lambda: {f"k{n:045d}": "v" for n in range(190_000)}),
-    "one endless text": partial(with_record, lambda: "\U0001f600" + "a" * NEARLY),
+    "wide characters in the longest file": partial(
+        with_record, lambda: {f"k{n}": SMILE + "a" * 900_000 for n in range(13)}
+    ),
+    "many keys": partial(with_record, lambda: {f"k{n:050d}": 1 for n in range(195_000)}),
+    "many keys of wide characters": partial(
+        with_record, lambda: {f"{SMILE}{n:020d}": 1 for n in range(180_000)}
+    ),
+    "many keys of escaped characters": lambda: together(
+        b"{" + b",".join(rb'"\ud83d\ude00%013d":1' % n for n in range(198_000)) + b"}"
+    ),
+    "one endless text": partial(with_record, lambda: SMILE + "a" * NEARLY),
     "one endless key": one_key,
     "many tensors": many_tensors,
     "endless brackets": lambda: together(b'{"a":' + b"[" * NEARLY),
@@ -91,7 +105,7 @@ FILES: dict[str, Callable[[], bytes]] = {
         together, b'{"__metadata__":{"chainrule":"' + b"\\" * NEARLY + b'"}}'
     ),
     "only escapes": partial(
-        together, b'{"__metadata__":{"chainrule":"' + rb"\ud83d\ude00" * 900_000 + b'"}}'
+        together, b'{"__metadata__":{"chainrule":"' + rb"\ud83d\ude00" * 490_000 + b'"}}'
     ),
 }
 """What is made by name."""

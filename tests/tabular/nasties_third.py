@@ -186,7 +186,7 @@ NAMES: dict[str, Good | Bad] = {
     ),
     "a name with blanks, in Parquet": Bad(
         parquet('SELECT i AS x, i + 0.5 AS " y " FROM range(40) r(i)'),
-        ("no column called 'y'", "one of x, ' y '", "did you mean ' y '?"),
+        ("no column called 'y'", "got: x, ' y '", "did you mean ' y '?"),
         "t.parquet",
     ),
     "a name that is written wide": Bad(
@@ -207,7 +207,7 @@ NAMES: dict[str, Good | Bad] = {
         "x," * 5000 + "y\n" + "1," * 5000 + "2\n", ("columns 1, 2, 3", "(5,000 in all)")
     ),
     "a name without end": Bad(
-        table(head="x" * 100_000 + ",z"), ("no column called 'y'", "one of xxxx", "x…, z")
+        table(head="x" * 100_000 + ",z"), ("no column called 'y'", "got: xxxx", "x…, z")
     ),
     "Parquet of a column without a name": Bad(
         _named("", "y"), ("a column has no name",), "t.parquet"

@@ -290,6 +290,7 @@ class FakeModel:
 
     def __init__(self, encoder: Encoder | None) -> None:
         self.encoder = None if encoder is None else encoder.document()
+        self.classes = None if encoder is None else encoder.target.classes
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         return X[:, 0]

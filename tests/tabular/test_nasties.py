@@ -55,6 +55,7 @@ def test_one_clear_message(commands: Commands, name: str) -> None:
     for piece in case.says:
         assert flat(piece) in flat(result.err), result.err
     assert len(result.err) < 1000
+    assert "\n  do:  " in result.err, "it says what to do"
     assert "\x1b" not in result.err
     assert "fault of Chainrule" not in result.err
     told = result.err[result.err.index("error: ") :]

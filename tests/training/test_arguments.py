@@ -73,6 +73,7 @@ ALLOWED = {
         *itertools.product(("record", "shuffle", "restore_best", "train_metrics"), ("true",)),
         *(("clip", "three"), ("clip", "half")),
         *(("stopping", "none"), ("checkpoint", "none"), ("sample_weight", "none")),
+        ("checkpoint_every", "none"),
         *(("class_weight", "none"), ("note", "dict"), ("note", "record")),
         *(("observer", "none"), ("observer", "function"), ("observer", "class")),
         *(("on_event", "none"), ("on_event", "function"), ("on_event", "class")),

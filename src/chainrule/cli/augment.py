@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from chainrule.cli.options import registry
+from chainrule.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from chainrule.maths.augmentation import Augmentation
@@ -39,9 +40,15 @@ class Augments(_TextsType):
         if [word.lower() for word in words] == ["none"]:
             return ()
         for word in words:
-            made = _parsed(word)
+            try:
+                made = _parsed(word)
+            except UnknownNameError as error:
+                error.where = error.where or "--augment"
+                error.do = error.do or "see: chainrule list augmentation"
+                raise
             if made is None:
-                self.fail(f"{word!r} is not a name such as shift, or a strength: shift=2")
+                wrong = f"{word!r} is not a name such as shift, or a strength: shift=2"
+                self.fail(wrong, param, ctx)
         return tuple(words)
 
 

@@ -73,6 +73,7 @@ def command(ctx: click.Context, out: Path, force: bool, as_json: bool, **params:
     """Compare settings and write table and page."""
     from chainrule.cli import sweeping
     from chainrule.cli.screen import Screen
+    from chainrule.cli.sweep_words import tell_train
     from chainrule.experiments.comparison import compared
     from chainrule.images import is_image_source
 
@@ -103,6 +104,8 @@ def command(ctx: click.Context, out: Path, force: bool, as_json: bool, **params:
     written = places.write(sweep, page)
     _show(screen, comparison, as_json)
     sweeping.tell_written(screen, written)
+    if not as_json:
+        tell_train(screen, sweep, params, task.options, named)
 
 
 def _of_ledger(ledger: Path, settings: tuple[str, ...]) -> Sweep:
@@ -161,17 +164,19 @@ def _require_single(name: str, values: Any) -> None:
 
 def _show(screen: Screen, comparison: Comparison, as_json: bool) -> None:
     from chainrule.cli import sweeping
+    from chainrule.cli.outcome import short_name
+    from chainrule.cli.sweep_words import spoken
 
     sweeping.show_table(screen, comparison.sweep)
     score = comparison.sweep.score
     for pair in comparison.pairs[:_MOST_PAIRS]:
-        screen.note(pair.words(score))
+        screen.note(spoken(pair.words(short_name(score))))
     if len(comparison.pairs) > _MOST_PAIRS:
         screen.line(f"and {len(comparison.pairs) - _MOST_PAIRS:,} more pairs")
     screen.gap()
-    screen.facts({"ranks": _ranks(comparison)})
+    screen.facts({"mean ranks": spoken(_ranks(comparison))})
     screen.gap()
-    screen.done(comparison.conclusion())
+    screen.done(spoken(comparison.conclusion(), score))
     screen.gap()
     if as_json:
         screen.json(comparison.document())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,14 @@ def command(name: str, out: Path, as_json: bool) -> None:
         screen.done(f"{file}, {bytes_text(size)}, its checksum is right")
         files.append({"file": str(out / file), "bytes": size})
 
-    fetch_mnist(out, on_file=told)
+    absent = [folder for folder in (out, *out.parents) if not folder.exists()]
+    try:
+        fetch_mnist(out, on_file=told)
+    except BaseException:
+        with suppress(OSError):  # what was made for the files goes, unless one of them is there
+            for folder in absent:
+                folder.rmdir()
+        raise
     if as_json:
         screen.json({"name": name, "files": files})
         return

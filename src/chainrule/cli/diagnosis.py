@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from chainrule.api import Run
+from chainrule.cli.again import option_words
 from chainrule.cli.pipeline import Checkpoints, Learnable, Prepared, Settings, fit
 from chainrule.cli.progress import TrainingProgress
 from chainrule.cli.screen import Screen
@@ -16,7 +17,18 @@ from chainrule.errors import ChainruleError, DivergenceError
 from chainrule.glass.doctor import Diagnosis, diagnose
 from chainrule.training.recording import Recording
 
-__all__ = ["explain", "fit_watched", "names_of", "options_in", "recording_of", "show_diagnosis"]
+__all__ = [
+    "columns_of",
+    "explain",
+    "fit_watched",
+    "helpful",
+    "names_of",
+    "recording_of",
+    "show_diagnosis",
+]
+
+Columns = Sequence[str]
+
 
 _DIVERGES = (
     *("learning_rate_too_high", "unscaled_inputs", "unscaled_target"),
@@ -74,6 +86,7 @@ def explain(
     train_again: Callable[[], Run],
     names: Sequence[str],
     part: str = "",
+    settings: Settings | None = None,
 ) -> None:
     """Do a training again that diverged, show what the doctor says, and put it into the error.
 
@@ -90,6 +103,8 @@ def explain(
         Of the features; empty for pixels.
     part : str
         On which of the rows, if not on all.
+    settings : Settings, optional
+        Of the training, to name options that change it.
     """
     if seconds > MOST_SECONDS:
         screen.note(
@@ -109,43 +124,47 @@ def explain(
     if run is not None and run.stop_reason != "diverged":
         screen.note(f"it did not diverge{on}: look at the size of the numbers in the other rows")
         return
-    show_diagnosis(screen, diagnosis)
+    found = {} if settings is None else helpful(diagnosis, settings, recording)
+    show_diagnosis(screen, diagnosis, found)
     blamed = [verdict for verdict in diagnosis.verdicts if verdict.fault in _DIVERGES]
     if blamed:
         first = max(blamed, key=lambda verdict: verdict.confidence)
-        error.do = f"{first.title}: {first.remedy}"
+        option = shlex.join(option_words(found.get(first.fault, {})))
+        error.do = f"{first.title}: {first.remedy}" + (f" ({option})" if option else "")
 
 
-_OPTIONS = {
-    "--learning-rate": re.compile(r"optimizer=cr\.\w+\(([\d.e+-]+)\)"),
-    "--epochs": re.compile(r"epochs=(\d+)"),
-    "--batch-size": re.compile(r"batch_size=(\d+)"),
-    "--patience": re.compile(r"patience=(\d+)"),
-}
-"""Options of `train`, and how a remedy in Python says the same."""
+def helpful(
+    diagnosis: Diagnosis, settings: Settings, recording: Recording | None, columns: Columns = ()
+) -> dict[str, dict[str, Any]]:
+    """Return the options of `chainrule train` that help, by fault."""
+    from chainrule.cli.remedies import options_for
+
+    reason = "" if recording is None else str(recording.facts.get("stop_reason", ""))
+    found = {
+        verdict.fault: options_for(verdict, settings, reason, columns)
+        for verdict in diagnosis.verdicts
+    }
+    return {fault: options for fault, options in found.items() if options}
 
 
-def options_in(code: str) -> str:
-    """Return the options of `chainrule train` that do what a line of Python does.
-
-    Example
-    -------
-    >>> options_in("cr.train(..., optimizer=cr.Adam(0.3))"), options_in("nn.LeakyReLU()")
-    ('--learning-rate 0.3', '')
-    """
-    found = {option: pattern.search(code) for option, pattern in _OPTIONS.items()}
-    return " ".join(f"{option} {match[1]}" for option, match in found.items() if match)
+def columns_of(prepared: Learnable) -> list[str]:
+    """Return the column of the table behind each feature; none where they are pixels."""
+    if not isinstance(prepared, Prepared):
+        return []
+    return [code.name for code in prepared.encoder.codes for _ in code.features()]
 
 
-def show_diagnosis(screen: Screen, diagnosis: Diagnosis, options: bool = True) -> None:
+def show_diagnosis(
+    screen: Screen, diagnosis: Diagnosis, options: Mapping[str, Mapping[str, Any]] | None = None
+) -> None:
     """Print the verdicts, each with its evidence and what to do.
 
     Parameters
     ----------
     screen : Screen
     diagnosis : Diagnosis
-    options : bool
-        The training was one of `chainrule train`, whose options are named where one helps.
+    options : mapping of fault to options, optional
+        Options of `chainrule train` that help, if the training was one of its own.
     """
     titles = {verdict.fault: verdict.title for verdict in diagnosis.verdicts}
     for number, verdict in enumerate(diagnosis.verdicts, start=1):
@@ -157,7 +176,7 @@ def show_diagnosis(screen: Screen, diagnosis: Diagnosis, options: bool = True) -
         facts["confidence"] = f"{verdict.confidence:.0%}"
         if verdict.because:
             facts["follows from"] = titles[verdict.because]
-        named = options_in(verdict.code) if options else ""
+        named = shlex.join(option_words((options or {}).get(verdict.fault, {})))
         remedy = {"do": verdict.remedy, **({"option": named} if named else {})}
         screen.facts({**facts, **remedy, "code": verdict.code})
     screen.gap()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
@@ -11,12 +11,16 @@ from chainrule.cli.group import VERBS
 from chainrule.cli.options import PATH, debug_option, json_option
 
 if TYPE_CHECKING:
+    from chainrule.cli.pipeline import Learnable, Settings
     from chainrule.cli.screen import Screen
     from chainrule.glass.doctor import Diagnosis
     from chainrule.storage import Model
     from chainrule.training.recording import Recording
 
 __all__ = ["command"]
+
+Options: TypeAlias = dict[str, dict[str, Any]]
+"""Options of `train` that help, by fault."""
 
 
 @click.command("doctor", help=VERBS["doctor"])
@@ -33,6 +37,7 @@ def command(ctx: click.Context, model: Path, data: Path | None, as_json: bool) -
 
     Exits with 1 if there is a verdict.
     """
+    from chainrule.cli.diagnosis import columns_of, helpful
     from chainrule.cli.model_file import load_model
     from chainrule.cli.screen import Screen
     from chainrule.glass.doctor import diagnose
@@ -40,15 +45,25 @@ def command(ctx: click.Context, model: Path, data: Path | None, as_json: bool) -
     loaded = load_model(model)
     screen = Screen(as_json)
     same: bool | None = None
+    options: Options = {}
+    following = ""
     if data is None:
         _require_recording(loaded, model)
         diagnosis = diagnose(loaded)
     else:
-        recording, same = _watched(loaded, model, data, screen)
+        recording, same, learnable, settings = _watched(loaded, model, data, screen)
         diagnosis = diagnose(recording)
-    _show(screen, diagnosis, model, same)
+        options = helpful(diagnosis, settings, recording, columns_of(learnable))
+        following = _next(data, settings, model, options)
+    _show(screen, diagnosis, model, same, options)
+    if diagnosis.healthy:
+        for sentence in _better(loaded):
+            screen.note(f"{sentence}; it is no fault of the training that the doctor can see")
+    elif following:
+        screen.command("next", following)
+    screen.gap()
     if as_json:
-        screen.json({**diagnosis.to_dict(), "same_weights": same})
+        screen.json({**diagnosis.to_dict(), "options": options, "same_weights": same})
     ctx.exit(0 if diagnosis.healthy else 1)
 
 
@@ -66,12 +81,21 @@ def _require_recording(model: Model, path: Path) -> None:
     )
 
 
-def _watched(model: Model, path: Path, data: Path, screen: Screen) -> tuple[Recording | None, bool]:
-    """Train again as the model's record says; return the recording, and if the weights agree."""
+def _watched(
+    model: Model, path: Path, data: Path, screen: Screen
+) -> tuple[Recording | None, bool, Learnable, Settings]:
+    """Train again as the model's record says.
+
+    Returns
+    -------
+    Recording or None, bool, Learnable, Settings
+        The recording, whether the weights agree, and what was trained how.
+    """
     from chainrule.cli.diagnosis import fit_watched, names_of, recording_of
     from chainrule.cli.evaluation import settings_in
     from chainrule.cli.learnable import learnable
     from chainrule.errors import UsageError
+    from chainrule.tabular.table import MissingColumnError
 
     settings = settings_in(model.record, str(path))
     if settings is None:
@@ -81,12 +105,16 @@ def _watched(model: Model, path: Path, data: Path, screen: Screen) -> tuple[Reco
             do="train with cr.train(..., record=True), and pass the model alone",
         )
     _require_like(settings.target, data)
-    prepared = learnable(data, settings)
+    try:
+        prepared = learnable(data, settings)
+    except MissingColumnError as error:
+        error.do = f"pass the table of its training: {model.record.get('table', 'it had these')}"
+        raise
     recording, run = recording_of(
         lambda: fit_watched(prepared, settings, screen), names_of(prepared)
     )
     same = run is not None and run.model.weights.tobytes() == model.weights.tobytes()
-    return recording, same
+    return recording, same, prepared, settings
 
 
 def _require_like(target: str, data: Path) -> None:
@@ -105,7 +133,9 @@ def _require_like(target: str, data: Path) -> None:
         )
 
 
-def _show(screen: Screen, diagnosis: Diagnosis, path: Path, same: bool | None) -> None:
+def _show(
+    screen: Screen, diagnosis: Diagnosis, path: Path, same: bool | None, options: Options
+) -> None:
     from chainrule.cli.diagnosis import show_diagnosis
     from chainrule.cli.words import count
 
@@ -115,7 +145,36 @@ def _show(screen: Screen, diagnosis: Diagnosis, path: Path, same: bool | None) -
         screen.note("the training was done again, to the same weights")
     if same is False:
         screen.note("the training was done again; its weights are not the model's")
-    show_diagnosis(screen, diagnosis, options=same is not None)
+    show_diagnosis(screen, diagnosis, options)
     if diagnosis.healthy:
         screen.done("no fault found")
-    screen.gap()
+
+
+def _next(data: Path, settings: Settings, model: Path, options: Options) -> str:
+    """Return the command that trains with what the first verdict asks for; empty if none can."""
+    from chainrule.cli.again import train_command
+    from chainrule.cli.job import beside
+
+    # Whether a column may be known is not ours to say.
+    sure = (found for found in options.values() if "ignore" not in found)
+    if not (first := next(sure, None)):
+        return ""
+    changes = {
+        name.replace("-", "_"): tuple(value) if isinstance(value, list) else value
+        for name, value in first.items()
+    }
+    return train_command(data, settings, beside(model, "-better.safetensors"), **changes)
+
+
+def _better(model: Model) -> list[str]:
+    """Return which simpler models the record says to be better."""
+    from chainrule.cli.judge import Scores
+    from chainrule.cli.rivals import rivals
+
+    found = model.record.get("scores")
+    if not isinstance(found, dict):
+        return []
+    try:
+        return rivals(Scores(**found))
+    except (TypeError, KeyError, AttributeError):  # not what train writes
+        return []

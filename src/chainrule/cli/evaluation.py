@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -25,7 +26,7 @@ from chainrule.cli.outcome import Outcome, score_heads, score_rows
 from chainrule.cli.pipeline import Settings, prepare, score
 from chainrule.cli.screen import Screen
 from chainrule.cli.words import count
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, TargetError
 from chainrule.frozen import frozen
 from chainrule.maths.metric import METRICS
 from chainrule.storage import Model
@@ -33,10 +34,10 @@ from chainrule.storage.document import plain
 from chainrule.tabular import Encoder, Table, read_table
 from chainrule.tabular.dialect import AS_FOUND, Dialect
 from chainrule.tabular.predict import as_in_training, encoder_of, unlike_training
-from chainrule.tabular.table import Kind
+from chainrule.tabular.table import Kind, MissingColumnError
 from chainrule.tabular.target import drop_missing_target, require_target
 
-__all__ = ["Evaluation", "evaluate", "findings_again", "settings_in"]
+__all__ = ["Evaluation", "evaluate", "findings_again", "settings_in", "with_answers"]
 
 MOST_CLASSES = 24
 
@@ -160,7 +161,7 @@ def evaluate(path: Path, data: Path, drop: bool, dialect: Dialect = AS_FOUND) ->
     target = encoder.target
     kinds: dict[str, Kind] = {**encoder.expects(), target.name: target.kind}
     dialect = as_in_training(model.record, kinds, dialect)
-    table = read_table(data, kinds, dialect)
+    table = with_answers(path, data, kinds, target.name, dialect)
     whole = table.rows
     table = drop_missing_target(table, target.name) if drop else table
     require_target(table, target.name)
@@ -183,6 +184,30 @@ def evaluate(path: Path, data: Path, drop: bool, dialect: Dialect = AS_FOUND) ->
             "rows are not new to it, and the scores are too good (chainrule report splits them)"
         )
     return Evaluation(path, model, encoder, table, judged, scores, tuple(notes))
+
+
+def with_answers(
+    path: Path, data: Path, kinds: Mapping[str, Kind], target: str, dialect: Dialect
+) -> Table:
+    """Return a table that has the target in some row, or say what a table without it is for."""
+    answers = f"the values of {target!r}, to compare the predictions with"
+    predict = shlex.join(["chainrule", "predict", str(path), str(data), "--out", "predictions.csv"])
+    do = f"add its true values; or predict them, which needs none: {predict}"
+    try:
+        table = read_table(data, kinds, dialect)
+    except MissingColumnError as error:
+        if error.missing == (target,) and not error.do.startswith("did you mean"):
+            error.what = f"the table has no answers: there is no column called {target!r}"
+            error.expected, error.do = answers, do
+        raise
+    if table.column(target).missing().all():
+        raise TargetError(
+            f"the table has no answers: the column {target!r} is empty in every row",
+            where=table.source,
+            expected=answers,
+            do=do,
+        )
+    return table
 
 
 def _plain(name: str, judged: Judgement) -> bool:

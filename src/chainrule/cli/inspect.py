@@ -37,6 +37,7 @@ def command(model: Path, config: bool, as_json: bool) -> None:
         "classes": loaded.classes,
         "encoder": loaded.encoder,
         "record": loaded.record,
+        "chosen": _chosen(loaded, model),
     }
     if as_json:
         screen.json(plain(document))
@@ -53,19 +54,17 @@ def command(model: Path, config: bool, as_json: bool) -> None:
     screen.facts(_facts(loaded))
     screen.gap()
     if found := _settings(loaded, model):
-        screen.table(("setting", "value"), [(name, _word(value)) for name, value in found.items()])
+        chosen = _chosen(loaded, model)
+        rows = [(name, _word(value), "") for name, value in found.items()]
+        rows += [(name, _word(value), "chosen by train") for name, value in chosen.items()]
+        screen.table(("setting", "value", ""), rows)
         screen.gap()
 
 
 def _loaded(path: Path) -> Any:
-    from chainrule.api import load
-    from chainrule.errors import FileFormatError
+    from chainrule.cli.model_file import load_model
 
-    try:
-        return load(path)
-    except FileFormatError as error:
-        error.do = error.do or "pass the file that train wrote, such as model.safetensors"
-        raise
+    return load_model(path, order="")
 
 
 def _settings(model: Any, path: Path) -> dict[str, Any]:
@@ -75,6 +74,35 @@ def _settings(model: Any, path: Path) -> dict[str, Any]:
 
     settings = settings_in(model.record, str(path))
     return {} if settings is None else settings_document(settings)
+
+
+def _chosen(model: Any, path: Path) -> dict[str, Any]:
+    """Return what was used where the settings leave the choice, by the names of the options."""
+    from chainrule.cli.evaluation import settings_in
+    from chainrule.cli.pipeline import batch_of
+    from chainrule.images import PixelCode
+
+    settings = settings_in(model.record, str(path))
+    if settings is None:
+        return {}
+    split, optimizer = model.record.get("split"), model.plan.optimizer
+    found: dict[str, Any] = {}
+    if model.encoder is not None and not PixelCode.describes(model.encoder):
+        from chainrule.tabular import Encoder
+
+        found["task"] = Encoder.from_document(model.encoder).target.task
+    found["loss"] = model.loss.name
+    if optimizer.stepwise:  # others choose their own steps, on whole data
+        found["learning-rate"] = optimizer.learning_rate
+        found["schedule"] = "constant"
+        rows = split.get("training") if isinstance(split, dict) else None
+        if isinstance(rows, int) and rows > 0:
+            found["batch-size"] = batch_of(rows, settings)
+    return {
+        name: value
+        for name, value in found.items()
+        if getattr(settings, name.replace("-", "_")) is None
+    }
 
 
 def _word(value: Any) -> str:
@@ -102,6 +130,8 @@ def _show_config(model: Any, path: Path, as_json: bool) -> None:
         screen.json(options)
     else:
         comment = "chainrule train --config run.toml repeats the run, beside its data."
+        chosen = toml_text(_chosen(model, path)).splitlines()
+        comment += "".join(f"\nchosen by train: {line}" for line in chosen)
         screen.data(toml_text(options, comment))
 
 
@@ -110,7 +140,9 @@ def _facts(model: Any) -> dict[str, str]:
     from chainrule.cli.words import amount
     from chainrule.images import PixelCode
 
-    facts = {"loss": model.loss.name, "optimizer": model.plan.optimizer.name}
+    optimizer = model.plan.optimizer
+    rate = f", learning rate {optimizer.learning_rate:g}" if optimizer.stepwise else ""
+    facts = {"loss": model.loss.name, "optimizer": optimizer.name + rate}
     if model.classes:
         facts["classes"] = ", ".join(str(label) for label in model.classes)
     if PixelCode.describes(model.encoder):

@@ -32,6 +32,12 @@ MODEL_ENDING = ".safetensors"
 PAGES = (".html", ".htm")
 HISTORIES = (".csv", ".json")
 CARDS = (".md", ".markdown", ".txt")
+_NOT_MODELS = (
+    *(".pkl", ".pickle", ".joblib", ".pt", ".pth", ".onnx", ".h5", ".hdf5", ".keras", ".npz"),
+    *(".npy", ".pmml", ".bin", ".zip", ".gz", ".csv", ".tsv", ".json", ".jsonl", ".parquet"),
+    *(".toml", ".xlsx", *PAGES, *CARDS),
+)
+"""Endings of names that promise another format than that of models."""
 STANDARD_INPUT = "-"
 _OF_TABLES = (
     *("target", "ignore", "drop_missing_target", "delimiter", "encoding", "decimal"),
@@ -39,8 +45,6 @@ _OF_TABLES = (
 )
 _QUICKLY_READ = 20_000_000
 """Bytes of a table that is read for a message."""
-_EVERY = 10
-"""Epochs between two saves of a checkpoint that nobody asked for."""
 
 
 @frozen
@@ -55,8 +59,8 @@ class Outputs:
         The state while the run is not over.
     keep : bool
         The checkpoint was asked for, so it stays when the run is over.
-    every : int
-        Epochs between two saves of it.
+    every : int, optional
+        Epochs between two saves of it; None to save by time.
     resume : Path, optional
         The checkpoint that the run goes on from.
     """
@@ -67,7 +71,7 @@ class Outputs:
     history: Path | None
     checkpoint: Path
     keep: bool = False
-    every: int = _EVERY
+    every: int | None = None
     resume: Path | None = None
 
     def results(self) -> dict[str, Path | None]:
@@ -110,7 +114,7 @@ class Job:
             **settings_document(self.settings),
             **absolute,
             "model-only": alone,
-            "checkpoint-every": outputs.every,
+            **({} if outputs.every is None else {"checkpoint-every": outputs.every}),
         }
 
     def require_places(self, force: bool) -> None:
@@ -122,6 +126,8 @@ class Job:
             A file cannot be written, exists already, or has two roles.
         """
         outputs = self.outputs
+        if not _same(outputs.model, self.data):  # which is said below
+            _require_model_name(outputs.model)
         require_ending("--report", outputs.report, PAGES)
         require_ending("--card", outputs.card, CARDS)
         require_ending("--history", outputs.history, HISTORIES)
@@ -133,10 +139,12 @@ class Job:
         try:
             require_outputs(others, {"--checkpoint": outputs.checkpoint}, force or own)
         except OutputExistsError as error:
-            error.what = "a run that was stopped has left its checkpoint there"
-            error.do = (
-                f"go on with it: chainrule resume {outputs.checkpoint}; or begin anew: --force"
-            )
+            from chainrule.cli.checkpoint_file import is_checkpoint
+
+            if is_checkpoint(outputs.checkpoint):
+                command = shlex.join(["chainrule", "resume", str(outputs.checkpoint)])
+                error.what = "a run that was stopped has left its checkpoint there"
+                error.do = f"go on with it: {command}; or begin anew: --force"
             raise
         require_outputs(inputs, outputs.results(), force)
 
@@ -163,7 +171,6 @@ def job_of(params: Mapping[str, Any], resume: Path | None = None) -> Job:
         raise UsageError(f"--model-only writes no page, and --{pages[0]} asks for one")
     resume = params.get("resume") or resume
     asked = params.get("checkpoint") or (resume if params.get("resume") else None)
-    every = params.get("checkpoint_every") or (1 if asked else _EVERY)
     outputs = Outputs(
         model,
         None if alone or pictures else params.get("card") or beside(model, ".md"),
@@ -171,7 +178,7 @@ def job_of(params: Mapping[str, Any], resume: Path | None = None) -> Job:
         params.get("history"),
         asked or resume or beside(model, ".checkpoint"),
         asked is not None,
-        every,
+        params.get("checkpoint_every"),
         resume,
     )
     data: Path = params["data"]
@@ -193,15 +200,24 @@ def require_fitting(params: Mapping[str, Any]) -> bool:
         if params.get("target") is None:
             raise _no_target(params)
         if params.get("image_size") is not None:
-            raise UsageError("--image-size is for pictures", where="--image-size")
+            raise UsageError(
+                "--image-size is for pictures", where="--image-size", do="leave it out"
+            )
         return False
     for name in _OF_TABLES:
         if params.get(name):
             option = "--" + name.replace("_", "-")
             what = "is a folder, which means" if params["data"].is_dir() else "means"
-            raise UsageError(f"{option} is for tables, and DATA {what} pictures", where=option)
+            raise UsageError(
+                f"{option} is for tables, and DATA {what} pictures",
+                where=option,
+                got=str(params["data"]),
+                do=f"name the file of a table, or leave {option} out",
+            )
     if params.get("task") == "regression":
-        raise UsageError("pictures are learned by class", where="--task", got="regression")
+        raise UsageError(
+            "pictures are learned by class", where="--task", got="regression", do="leave it out"
+        )
     return True
 
 
@@ -281,6 +297,18 @@ def require_outputs(
         if other != option:
             raise UsageError(f"{option} and {other} are the same file", where=str(path))
         require_writable(path, overwrite=force)
+
+
+def _require_model_name(path: Path) -> None:
+    """Refuse the name of a model that promises another format; `v1.2` promises none."""
+    if path.suffix.lower() in _NOT_MODELS:
+        raise UsageError(
+            f"a model is not written as {path.suffix}",
+            where="--out",
+            expected=f"a name that ends in {MODEL_ENDING}",
+            got=str(path),
+            do=f"--out {shlex.quote(str(path.with_suffix(MODEL_ENDING)))}",
+        )
 
 
 def require_ending(option: str, path: Path | None, endings: Iterable[str]) -> None:

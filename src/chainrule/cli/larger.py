@@ -197,7 +197,7 @@ def _trained(
         if not outputs.keep:
             outputs.checkpoint.unlink(missing_ok=True)
         spent, again = time.monotonic() - began, partial(_watched, table, settings, loss)
-        explain(error, spent, screen, again, table.encoder.features, "the first rows")
+        explain(error, spent, screen, again, table.encoder.features, "the first rows", settings)
         raise
     return run
 

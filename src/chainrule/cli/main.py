@@ -1,7 +1,9 @@
 """The entry point: runs a verb and turns whatever goes wrong into one message and an exit code.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. Nothing above the standard library is
-imported before it is needed, so that `chainrule --help` answers at once.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. With `--json` an error is a document
+on standard output too, `{"error": {"kind", "what", "where", "expected", "got", "do"},
+"exit_code"}`, with null where there is no answer. Nothing above the standard library is imported
+before it is needed, so that `chainrule --help` answers at once.
 """
 
 from __future__ import annotations
@@ -11,13 +13,11 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from chainrule.errors import ChainruleError, MissingExtraError, UsageError
-
-if TYPE_CHECKING:
-    import click
+from chainrule import errors
+from chainrule.errors import ChainruleError, MissingExtraError
 
 __all__ = ["main"]
 
@@ -59,18 +59,19 @@ def _answered(words: list[str]) -> int:
     try:
         return _run(words or ["--help"])
     except ChainruleError as error:
-        return _tell(error)
+        return _tell(error, words)
     except BrokenPipeError:
         # The reader of our output has gone (`chainrule ... | head`); Python must not complain too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except MemoryError:
-        return _tell(ChainruleError("there is not enough memory for this"))
+        return _tell(ChainruleError("there is not enough memory for this"), words)
     except ImportError as error:
         missing = (error.name or "").partition(".")[0]
-        return _tell(_missing(missing)) if missing in _EXTRA else _unexpected(error, words)
+        return _tell(_missing(missing), words) if missing in _EXTRA else _unexpected(error, words)
     except OSError as error:  # a full disk behind standard output, say
-        return _tell(ChainruleError(f"{error.strerror or error}", where=str(error.filename or "")))
+        told = ChainruleError(f"{error.strerror or error}", where=str(error.filename or ""))
+        return _tell(told, words)
     except Exception as error:  # noqa: BLE001 - a person gets a sentence, never a traceback
         return _unexpected(error, words)
 
@@ -103,7 +104,9 @@ def _run(words: list[str]) -> int:
         code = group.main(words, prog_name="chainrule", standalone_mode=False)
         sys.stdout.flush()
     except click.UsageError as error:
-        return _tell_usage(error)
+        from chainrule.cli.usage import usage_error
+
+        raise usage_error(error, words) from None
     except click.Abort:
         raise KeyboardInterrupt from None
     return code if isinstance(code, int) else 0
@@ -118,30 +121,44 @@ _SAID_HERE = {
     "leave it out with ignore=": "leave it out with --ignore",
 }
 """What messages call Python's arguments, and the option that does the same."""
+_ARGUMENTS = ("memory", "delimiter", "encoding", "decimal")
+"""Arguments that have an option of their name, as messages say where a value is wrong."""
 _STATED = re.compile(r'\b(task|delimiter|encoding|decimal)="([^"]+)"')
 """The same for options with the name of their argument."""
 
 
-def _tell(error: ChainruleError) -> int:
+def _tell(error: ChainruleError, words: Sequence[str]) -> int:
     from chainrule.cli.words import readable
 
     for argument, option in _SAID_HERE.items():
         error.do = error.do.replace(argument, option)
     error.do = _STATED.sub(r"--\1 \2", error.do)
+    if error.where in _ARGUMENTS:
+        error.where = f"--{error.where}"
+    verb = words[0] if words else ""
+    if not error.do and error.exit_code == USAGE and re.fullmatch("[a-z][a-z-]*", verb):
+        error.do = f"see: chainrule {verb} --help"
     try:
         from chainrule.cli.screen import show_error
     except ImportError:  # without rich: the same words, without colour
         print(f"error: {readable(str(error), lines=True)}", file=sys.stderr)
     else:
         show_error(error)
+    family = (kind.__name__ for kind in type(error).__mro__ if kind.__name__ in errors.__all__)
+    _document(words, {"kind": next(family), "what": error.what, **error.parts()}, error.exit_code)
     return error.exit_code
 
 
-def _tell_usage(error: click.UsageError) -> int:
-    from chainrule.cli.words import plainly
+def _document(words: Sequence[str], answers: Mapping[str, str], code: int) -> None:
+    """Print an error as JSON where a document was asked for: a script reads one in any case."""
+    if "--json" not in words:
+        return
+    import json
+    from contextlib import suppress
 
-    path = error.ctx.command_path if error.ctx is not None else "chainrule"
-    return _tell(UsageError(plainly(error.format_message()), do=f"see: {path} --help"))
+    document = {"error": {name: text or None for name, text in answers.items()}, "exit_code": code}
+    with suppress(OSError):  # nobody reads it, and what is wrong has been said
+        print(json.dumps(document, indent=2), flush=True)
 
 
 def _missing(name: str) -> MissingExtraError:
@@ -158,9 +175,11 @@ def _unexpected(error: Exception, words: list[str]) -> int:
     from chainrule.cli.words import readable
 
     what = readable(f"{type(error).__name__}: {error}")
+    again = "run the same command with --debug and report what it prints"
     print(
         f"error: this is a fault of Chainrule {__version__}, not yours: {what}\n"
-        "  do:       run the same command with --debug and report what it prints",
+        f"  do:       {again}",
         file=sys.stderr,
     )
+    _document(words, {"kind": "Fault", "what": what, "do": again}, FAILED)
     return FAILED

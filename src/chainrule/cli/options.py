@@ -61,7 +61,11 @@ PATH = _AnyPath(path_type=Path, readable=False)
 def json_option(command: CommandT) -> CommandT:
     """Add `--json`."""
     return click.option(
-        "--json", "as_json", is_flag=True, help="Print one JSON document to standard output."
+        "--json",
+        "as_json",
+        is_flag=True,
+        help="Print one JSON document to standard output; of a failure what, where, expected, got "
+        'and do, under "error".',
     )(command)
 
 
@@ -138,7 +142,9 @@ class Member(_NameType):
             return str(registry(self.kind)[value].name)
         except UnknownNameError as error:
             option = param.opts[0] if param else ""
-            raise UnknownNameError(error.what, where=option, **_without_where(error)) from None
+            answers = _without_where(error)
+            answers["do"] = answers["do"] or f"see: chainrule list {self.kind}"
+            raise UnknownNameError(error.what, where=option, **answers) from None
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str

@@ -179,7 +179,7 @@ def prepare(table: Table, settings: Settings) -> Prepared:
     if settings.drop_missing_target:
         complete = drop_missing_target(table, settings.target)
     column = require_target(complete, settings.target)
-    whole = TargetCode.fit(column, settings.task)
+    whole = TargetCode.fit(column, settings.task, table=complete)
     loss = loss_of(settings, whole)
     split = split_rows(
         complete.rows,
@@ -210,7 +210,7 @@ def loss_of(settings: Settings, target: TargetCode) -> Loss:
         raise UsageError(
             f"the loss {loss.name} is for {loss.task}, and the target means {target.task}",
             where="--loss",
-            do=f"leave --loss out, or pass --task {loss.task}",
+            do="leave --loss out" + _other_task(target),
         )
     if target.classes and loss.link.elementwise and len(target.classes) > 2:
         raise UsageError(
@@ -220,6 +220,13 @@ def loss_of(settings: Settings, target: TargetCode) -> Loss:
             do=f"use --loss {DEFAULT_LOSSES['classification']}",
         )
     return loss
+
+
+def _other_task(target: TargetCode) -> str:
+    """Return the option that makes another task of a target, if it can be one."""
+    if target.task == "regression":
+        return ", or pass --task classification if the numbers are classes"
+    return ", or pass --task regression" if target.kind == "number" else ""
 
 
 def batch_rows(prepared: Prepared, settings: Settings) -> int:
@@ -255,7 +262,7 @@ class Checkpoints:
     """Where the state of a run is saved, how often, with what beside, and from where it goes on."""
 
     save: Path | None = None
-    every: int = 1
+    every: int | None = None
     resume: Path | None = None
     note: Mapping[str, Any] | None = None
 

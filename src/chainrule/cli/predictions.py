@@ -34,7 +34,10 @@ __all__ = ["FORMATS", "csv_text", "listed", "written"]
 
 
 def csv_text(predictions: Predictions, kept: Kept = NOTHING) -> str:
-    """Return predictions as CSV: `prediction`, then one probability for each class."""
+    """Return predictions as CSV: `prediction`, then one probability for each class.
+
+    Of several targets there is one column each, `prediction 1` and so on.
+    """
     columns = _columns(predictions, kept)
     cells = [*kept.texts(), *([_cell(cell) for cell in column] for column in columns.values())]
     names = [*kept.names, *columns]
@@ -58,7 +61,10 @@ def _columns(predictions: Predictions, kept: Kept) -> dict[str, np.ndarray]:
     UsageError
         One is.
     """
-    columns = {"prediction": predictions.values}
+    values = predictions.values
+    columns = {"prediction": values}
+    if values.ndim == 2:  # several targets
+        columns = {f"prediction {place + 1}": column for place, column in enumerate(values.T)}
     if predictions.probabilities is not None:
         for label, shares in zip(
             predictions.classes or (), predictions.probabilities.T, strict=True
@@ -98,13 +104,22 @@ def _json(value: Any) -> str:
 
 def _plain(value: Any) -> Any:
     """Return a value as JSON writes it, a float32 with the digits that it has."""
-    return float(str(value)) if isinstance(value, np.floating) else value
+    if isinstance(value, np.floating):
+        return float(str(value))
+    return value.item() if isinstance(value, np.integer) else value
+
+
+def _listed(values: np.ndarray) -> list[Any]:
+    """Return numbers, or a list of them for each row."""
+    if values.ndim == 2:
+        return [_listed(row) for row in values]
+    return [_plain(value) for value in values]
 
 
 def listed(predictions: Predictions, kept: Kept = NOTHING) -> dict[str, Any]:
     """Return predictions as a JSON document: lists of labels or numbers, and of probabilities."""
     values = predictions.values
-    plain = values.tolist() if values.dtype == object else [_plain(value) for value in values]
+    plain = values.tolist() if values.dtype == object else _listed(values)
     document: dict[str, Any] = {"predictions": plain}
     if predictions.probabilities is not None:
         document["classes"] = list(predictions.classes or ())

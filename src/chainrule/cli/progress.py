@@ -71,7 +71,7 @@ class TrainingProgress:
         self.screen = screen
         self.metric = metric
         self.epochs = self.seen = self.kept = 0
-        self.seconds = 0.0
+        self.seconds = self.clock = 0.0
         self.bar = _bar(screen, "  {task.fields[epoch]}")
         self.task = TaskID(0)
 
@@ -106,10 +106,12 @@ class TrainingProgress:
     def _epoch_ended(self, event: EpochEnded) -> None:
         row = event.row
         epoch = int(row["epoch"])
-        # What epochs took that a checkpoint brought along says nothing of this machine, and
-        # the time of this call holds their replay (L-BFGS).
-        self.seen += 1
-        self.seconds += row["seconds"]
+        # What epochs took that a checkpoint brought along says nothing of this machine. The clock
+        # of this call holds what stands between epochs, such as saving; before the first of them,
+        # it holds their replay (L-BFGS).
+        between = event.seconds - self.clock if self.seen else 0.0
+        self.seen, self.clock = self.seen + 1, event.seconds
+        self.seconds += max(row["seconds"], between)
         left = self.seconds / self.seen * (event.epochs_planned - epoch)
         facts = self._facts(row)
         time = f"{duration(left)} left" if left else ""

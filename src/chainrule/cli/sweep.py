@@ -75,19 +75,14 @@ def command(ctx: click.Context, out: Path, force: bool, as_json: bool, **params:
     """Run a sweep over a table file and write its table and page."""
     from chainrule.cli import sweeping
     from chainrule.cli.screen import Screen
-    from chainrule.errors import UsageError
+    from chainrule.cli.sweep_words import tell_train
     from chainrule.report.sweep_page import sweep_page
 
     screen, places = Screen(as_json), sweeping.Places(out)
     axes = {name: params[name].values for name in VALUES if _several(params[name])}
     more, others = _others(params.pop("others"))
     axes.update(others)
-    if not axes:
-        raise UsageError(
-            "no option has several values, so there is nothing to vary",
-            expected="such as --batch-size 16,32,64 --learning-rate 1e-3:1e-1:10x",
-            do="for one setting use: chainrule train",
-        )
+    _require_axes(axes)
     search = {name: params.pop(name) for name in ("method", "runs", "eta", "first_epochs")}
     task = sweeping.task_of({**params, "more": more}, axes, search)
     if force:  # what is there goes only for a sweep that can be made
@@ -105,11 +100,25 @@ def command(ctx: click.Context, out: Path, force: bool, as_json: bool, **params:
         screen.done(sweeping.conclude(sweep))
         screen.gap()
         sweeping.tell_written(screen, written)
+        if not interrupted and not as_json:
+            told = {**params, **search, "more": {**more, **others}}
+            tell_train(screen, sweep, told, task.options)
     if as_json:
         screen.json({"ledger": str(places.ledger), **sweep.document()})
     if interrupted:
         sweeping.tell_interrupted(screen, sweep, again)
         raise KeyboardInterrupt
+
+
+def _require_axes(axes: Mapping[str, Any]) -> None:
+    from chainrule.errors import UsageError
+
+    if not axes:
+        raise UsageError(
+            "no option has several values, so there is nothing to vary",
+            expected="such as --batch-size 16,32,64 --learning-rate 1e-3:1e-1:10x",
+            do="for one setting use: chainrule train",
+        )
 
 
 def _several(values: Any) -> bool:

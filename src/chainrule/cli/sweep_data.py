@@ -106,7 +106,7 @@ def sweep_data(
         table = drop_missing_target(table, settings.target)
     column = require_target(table, settings.target)
     seen = table.without(*settings.ignore)
-    whole = TargetCode.fit(column, settings.task)
+    whole = TargetCode.fit(column, settings.task, table=table)
     chosen = [loss_of(replace(settings, loss=loss), whole) for loss in losses]
     standardise = _one_scale(chosen)
     codes = whole.encode(column) if whole.classes else None

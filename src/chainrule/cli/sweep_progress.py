@@ -11,7 +11,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from chainrule.cli.outcome import short_name
 from chainrule.cli.screen import Screen
+from chainrule.cli.sweep_words import spoken
 from chainrule.cli.words import amount, count, duration, readable
 from chainrule.experiments.result import Result
 from chainrule.experiments.table import TableRow, summarised
@@ -75,7 +77,8 @@ class SweepProgress:
         words = [f"{done:,} of {count(planned, 'run')}"]
         best = summarised(self.results, self.greater)[0]
         if math.isfinite(best.mean):
-            words.append(f"best {self.score} {score_cell(best.mean)} ({best.setting})")
+            score = f"{short_name(self.score)} {score_cell(best.mean)}"
+            words.append(f"best {score} ({spoken(best.setting)})")
         lost = sum(result.diverged for result in self.results)
         if lost:
             words.append(f"{lost:,} diverged")
@@ -95,7 +98,7 @@ class SweepProgress:
 
 
 def _cells(row: TableRow) -> tuple[str, str, str]:
-    return f"  {row.setting}", score_cell(row.mean), f"{row.scored}/{row.runs}"
+    return f"  {spoken(row.setting)}", score_cell(row.mean), f"{row.scored}/{row.runs}"
 
 
 def score_cell(value: float) -> str:

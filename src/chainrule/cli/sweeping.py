@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from chainrule.cli.augment import augmentations_of
 from chainrule.cli.job import STANDARD_INPUT, require_fitting
+from chainrule.cli.outcome import short_name
 from chainrule.cli.pipeline import Settings
 from chainrule.cli.screen import Screen
 from chainrule.cli.sweep_data import SweepData, fixed_arguments, sweep_data
 from chainrule.cli.sweep_options import VALUES, Values
 from chainrule.cli.sweep_progress import SweepProgress, score_cell
+from chainrule.cli.sweep_words import in_options, spoken
 from chainrule.cli.words import bytes_text, count, duration
 from chainrule.errors import ChainruleError, MissingExtraError, UsageError
 from chainrule.experiments.axes import Span
@@ -97,6 +100,8 @@ class Task:
     score: str
     greater_is_better: bool
     title: str
+    options: Settings
+    """What is said of the data."""
 
     @property
     def settings(self) -> int:
@@ -164,7 +169,7 @@ def task_of(
     better = score != "loss" and METRICS[score].greater_is_better
     path = Path(params["data"])
     title = "standard input" if str(path) == STANDARD_INPUT else path.resolve().name
-    return Task(data, scheme, campaign, score, better, title)
+    return Task(data, scheme, campaign, score, better, title, options)
 
 
 def _settings(params: Mapping[str, Any], dtype: str) -> Settings:
@@ -214,14 +219,20 @@ def _tried(name: str, values: Any, data: SweepData) -> Any:
 def run_task(task: Task, places: Places, screen: Screen, workers: int | None) -> Sweep:
     """Show what is going to be done, and make the runs."""
     screen.title(task.title, count(task.data.rows, task.data.noun))
-    facts = {**task.data.facts(task.scheme), "score": task.score}
+    facts = {**task.data.facts(task.scheme), "score": short_name(task.score)}
     if task.settings:
         runs = count(task.settings * task.scheme.splits, "run")
         facts["settings"] = f"{task.settings:,}, so {runs}"
     screen.facts(facts)
     screen.gap()
-    with SweepProgress(screen, task.score, task.greater_is_better) as listener:
-        sweep = task.campaign.run(places.ledger, workers, listener)
+    try:
+        with SweepProgress(screen, task.score, task.greater_is_better) as listener:
+            sweep = task.campaign.run(places.ledger, workers, listener)
+    except ChainruleError as error:
+        in_options(error)
+        with suppress(OSError):  # nothing was run: the folder goes, unless something is in it
+            places.folder.rmdir()
+        raise
     for note in sweep.notes:
         screen.note(f"{places.ledger}: {note}")
     if sweep.found:
@@ -233,7 +244,14 @@ def show_table(screen: Screen, sweep: Sweep) -> None:
     """Print the settings, the best first."""
     rows = sweep.table()
     tested = any(math.isfinite(row.test_mean) for row in rows)
-    heads = ["setting", sweep.score, "95 %", *(["test"] if tested else []), "runs", "time"]
+    heads = [
+        "setting",
+        short_name(sweep.score),
+        "95 %",
+        *(["test"] if tested else []),
+        "runs",
+        "time",
+    ]
     cells = [_cells(row, tested) for row in rows[:_MOST_ROWS]]
     screen.table(heads, cells, range(1, len(heads)), strong=1)
     if len(rows) > _MOST_ROWS:
@@ -248,11 +266,22 @@ def _cells(row: TableRow, tested: bool) -> list[str]:
     reach = row.high - row.mean
     interval = f"± {score_cell(reach)}" if math.isfinite(reach) else "-"
     tests = [score_cell(row.test_mean)] if tested else []
-    return [row.setting, score_cell(row.mean), interval, *tests, runs, duration(row.seconds)]
+    return [
+        spoken(row.setting),
+        score_cell(row.mean),
+        interval,
+        *tests,
+        runs,
+        duration(row.seconds),
+    ]
 
 
 def conclude(sweep: Sweep) -> str:
     """Return in words which setting is the best, and how many are not told apart from it."""
+    return spoken(_concluded(sweep), sweep.score)
+
+
+def _concluded(sweep: Sweep) -> str:
     rows = sweep.table()
     if not rows or not math.isfinite(rows[0].mean):
         return "no run has a score"

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.cli.evaluation import with_answers
 from chainrule.cli.model_file import load_model
 from chainrule.errors import UsageError
 from chainrule.glass.trace import Trace, trace
-from chainrule.tabular import read_table
 from chainrule.tabular.dialect import Dialect
 from chainrule.tabular.predict import as_in_training, encoder_of
 from chainrule.tabular.table import Kind
@@ -71,7 +71,8 @@ def model_step(
     encoder = encoder_of(loaded)
     target = encoder.target
     kinds: dict[str, Kind] = {**encoder.expects(), target.name: target.kind}
-    table = read_table(data, kinds, as_in_training(loaded.record, kinds, Dialect(**dialect)))
+    dialect_found = as_in_training(loaded.record, kinds, Dialect(**dialect))
+    table = with_answers(model, data, kinds, target.name, dialect_found)
     column = require_target(table, target.name)
     chosen = row_numbers(rows, table.rows)
     X = encoder.encode(table)[chosen]

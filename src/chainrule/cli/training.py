@@ -151,6 +151,7 @@ def trained(job: Job, prepared: Learnable, screen: Screen) -> Run:
             screen,
             lambda: fit_watched(prepared, job.settings, screen),
             names_of(prepared),
+            settings=job.settings,
         )
         raise
     return run

@@ -14,6 +14,7 @@ from chainrule.cli.pipeline import Prepared, Settings, batch_rows, optimizer_of
 from chainrule.cli.screen import Screen
 from chainrule.cli.words import amount, count
 from chainrule.tabular import Column, Encoder, Table
+from chainrule.tabular.codes import LevelCode
 
 __all__ = [
     "COLUMN_HEADS",
@@ -32,6 +33,8 @@ MOST_COLUMNS = 24
 MOST_CLASSES = 6
 LONGEST_LEVEL, SHORTER_LEVEL = 14, 8
 """Letters of a level's name, and where the table is wider than the terminal."""
+_WORDS, _LOOKED_AT = 4, 1000
+"""So many words a cell are no name; looked for in so many rows."""
 _FEW = 64
 """So many values of its own are no sign of an identifier."""
 
@@ -105,7 +108,7 @@ def _values(column: Column, longest: int) -> str:
     if column.kind == "text":
         levels = Counter(known.tolist())
         level, rows = levels.most_common(1)[0]
-        most = f"{_cut(level, longest)} in {100 * rows / len(known):.0f} %"
+        most = f"{_cut(level, longest)} in {_percent(rows / len(known))} %"
         return count(len(levels), "level") + (f", {most}" if rows > 1 else "")
     if column.kind == "boolean":
         return f"true in {amount(100 * float(known.mean()), 3)} %"
@@ -115,6 +118,10 @@ def _values(column: Column, longest: int) -> str:
     ends = f"{amount(low, 6)} to {amount(high, 6)}"
     # 1950 may be a year
     return ends if max(abs(low), abs(high)) >= 10_000 else ends.replace(",", "")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}" if share >= 0.005 else "<1"
 
 
 def _cut(level: str, longest: int) -> str:
@@ -142,10 +149,33 @@ def notes(prepared: Prepared) -> list[str]:
     if same:
         found.append(f"{_listed(same)}: the same in every training row, so not used")
     for name in own:
-        leave = f"is it an identifier? --ignore {shlex.quote(name)} leaves it out"
-        what = "so not used" if name in unused else leave
-        found.append(f"{name}: nearly every row has its own value; {what}")
-    return found
+        leave = f"--ignore {shlex.quote(name)} leaves it out"
+        why = "nearly every row has its own value"
+        if _is_prose(prepared.table.column(name)):
+            why += ", and the words in it are not read one by one"
+            what = "so not used" if name in unused else leave
+        else:
+            what = "so not used" if name in unused else f"is it an identifier? {leave}"
+        found.append(f"{name}: {why}; {what}")
+    return [*found, *(_shared(code) for code in _with_rare_levels(prepared, own))]
+
+
+def _with_rare_levels(prepared: Prepared, own: Sequence[str]) -> list[LevelCode]:
+    """Return the columns of more levels than have a feature of their own."""
+    codes = (code for code in prepared.encoder.codes if isinstance(code, LevelCode))
+    return [code for code in codes if code.other and code.name not in own]
+
+
+def _shared(code: LevelCode) -> str:
+    return f"{code.name}: {len(code.levels)} frequent levels have a feature each, all others one"
+
+
+def _is_prose(column: Column) -> bool:
+    """Say whether the cells of a column are sentences rather than names."""
+    if column.kind != "text":
+        return False
+    cells = [cell for cell in column.values[:_LOOKED_AT].tolist() if cell]
+    return bool(cells) and sum(len(cell.split()) for cell in cells) >= _WORDS * len(cells)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -247,9 +247,7 @@ class Saved:
         """Return the generator where it stood; the user's own, if that is what was given."""
         try:
             position, has_gauss, gauss = self.document["random"]
-            key = self.tensors["random"]
-            if key.shape != (_GENERATOR_WORDS,):
-                raise ValueError  # NumPy looks at the first words alone
+            key = self.tensors["random"].reshape(_GENERATOR_WORDS)  # NumPy takes longer ones
             generator = given if isinstance(given, np.random.RandomState) else _any_generator()
             generator.set_state(("MT19937", key, int(position), int(has_gauss), number(gauss)))
         except (KeyError, TypeError, ValueError):

@@ -111,7 +111,7 @@ def require_document(document: Mapping[str, Any], where: str) -> None:
         raise FileFormatError("the format version is not a number", where=where, got=shown(version))
     if version > VERSION:
         raise FileFormatError(
-            f"the model was written in format version {version}, which is newer than this library",
+            f"the model was written in format version {shown(version)}, newer than this library",
             where=where,
             expected=f"version {VERSION} (Chainrule {__version__})",
             got=f"written by Chainrule {shown(document.get('library'))}",

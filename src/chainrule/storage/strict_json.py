@@ -7,18 +7,35 @@ lists; each of these is refused here with one error.
 from __future__ import annotations
 
 import json
+import math
+import re
+import sys
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
 
 from chainrule.errors import FileFormatError
 
-__all__ = ["MAX_DEPTH", "MAX_TEXT", "MAX_VALUES", "read_json", "write_json"]
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_NOT_ASCII",
+    "MAX_TEXT",
+    "MAX_VALUES",
+    "MAX_WIDE",
+    "read_json",
+    "write_json",
+]
 
 MAX_DEPTH = 64
 MAX_VALUES = 200_000
 MAX_TEXT = 1_000_000
 """Bytes of one string of a document."""
+MAX_NOT_ASCII = 6_000_000
+"""Bytes of a text with a character beyond ASCII: parsing takes several times as much."""
+MAX_WIDE = 8_000_000
+"""Bytes in memory of all strings that are not ASCII: one character may make each take four."""
+_BEYOND_ASCII = re.compile(rb"\\u(?!00[0-7])")
 _CHUNK = 2**20
 _QUOTE = ord('"')
 _STEPS = np.zeros(256, np.int8)
@@ -54,7 +71,7 @@ def read_json(text: bytes | memoryview | str, where: str, long: bool = False) ->
     ------
     FileFormatError
         Not UTF-8, not JSON, not an object, a key twice, NaN or infinity, too deep, too many values,
-        a string that is too long.
+        a string that is too long, characters beyond ASCII both as they are and as escapes.
 
     Example
     -------
@@ -64,23 +81,29 @@ def read_json(text: bytes | memoryview | str, where: str, long: bool = False) ->
       where:    the header
     """
     if isinstance(text, str):
-        text = _utf8(text, where)
-    _require_modest(bytes(text) if isinstance(text, memoryview) else text, where)
-    # One byte that is not ASCII becomes one surrogate: two bytes, where a character beyond the
-    # sixteen-bit ones would make every character of the text take four.
-    narrow = str(text, "ascii", "surrogateescape")
-    del text
+        text = _encoded(text, where)
+    content = bytes(text) if isinstance(text, memoryview) else text
+    escaped, raw = _require_modest(content, where), not content.isascii()
+    if escaped and raw:
+        what = "the text writes some characters as they are and others as escapes"
+        raise FileFormatError(what, where=where, expected="one way of writing for all")
+    if (escaped or raw) and len(content) > MAX_NOT_ASCII:
+        raise _too_large(where)
+    # A byte is a character for the parser, so that no character makes the whole text wide.
+    narrow = str(content, "latin-1")
+    del text, content
+    words = _Words(where, raw, long)
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         result: dict[str, Any] = {}
         items.reverse()
         while items:  # each narrow text goes when its whole one comes
             narrow_key, value = items.pop()
-            key = _key(narrow_key, where)
+            key = words.key(narrow_key)
             if key in result:
                 what = f"the key {key[:80]!r} stands twice in one object"
                 raise FileFormatError(what, where=where)
-            result[key] = _whole(value, where, long)
+            result[key] = words.whole(value)
         return result
 
     def constant(name: str) -> NoReturn:
@@ -99,46 +122,77 @@ def read_json(text: bytes | memoryview | str, where: str, long: bool = False) ->
     return value
 
 
-def _utf8(text: str, where: str) -> bytes:
-    """Return the bytes of a text in which surrogates stand for bytes."""
+def _encoded(text: str, where: str) -> bytes:
     try:
-        return text.encode("utf-8", "surrogateescape")
+        return text.encode()
     except UnicodeEncodeError as error:
         raise FileFormatError("the text is not UTF-8", where=where, got=str(error)[:120]) from None
 
 
-def _text(narrow: str, where: str) -> str:
-    if narrow.isascii():
-        return narrow
-    try:
-        return _utf8(narrow, where).decode("utf-8")
-    except UnicodeDecodeError as error:
-        got = f"{error.reason}: {error.object[error.start : error.start + 8]!r}"
-        raise FileFormatError("the text is not UTF-8", where=where, got=got) from None
+@dataclass
+class _Words:
+    """Texts as they were written: how many of them are wide is bounded.
+
+    Parameters
+    ----------
+    where : str
+    raw : bool
+        Characters stand for bytes of UTF-8; otherwise they are what escapes said.
+    long : bool
+        Texts of more than `MAX_TEXT` bytes are allowed, as bytes.
+    """
+
+    where: str
+    raw: bool
+    long: bool
+    wide: int = 0
+
+    def key(self, narrow: str) -> str:
+        """Return the key of an object."""
+        if len(narrow) > MAX_TEXT:
+            raise _too_large(self.where)
+        return self._text(narrow)
+
+    def whole(self, value: Any) -> Any:
+        """Return a value with its texts as they were written; objects within it are so already.
+
+        A number that is too large for a float has become infinite by now.
+        """
+        if isinstance(value, str):
+            if len(value) <= MAX_TEXT:
+                return self._text(value)
+            if not self.long:
+                raise _too_large(self.where)
+            return value.encode("latin-1") if self.raw else _encoded(value, self.where)
+        if isinstance(value, list):
+            for place, item in enumerate(value):
+                value[place] = self.whole(item)
+        elif isinstance(value, float) and math.isinf(value):
+            got = "one beyond all floats"
+            raise FileFormatError("a number is not finite", where=self.where, got=got)
+        return value
+
+    def _text(self, narrow: str) -> str:
+        if narrow.isascii():
+            return narrow
+        text = narrow
+        if self.raw:
+            try:
+                text = narrow.encode("latin-1").decode()
+            except UnicodeDecodeError as error:
+                got = f"{error.reason}: {error.object[error.start : error.start + 8]!r}"
+                what = "the text is not UTF-8"
+                raise FileFormatError(what, where=self.where, got=got) from None
+        else:
+            _encoded(narrow, self.where)  # half a character has no bytes
+        self.wide += sys.getsizeof(text)
+        if self.wide > MAX_WIDE:
+            raise _too_large(self.where)
+        return text
 
 
-def _key(narrow: str, where: str) -> str:
-    if len(narrow) > MAX_TEXT:
-        raise _too_large(where)
-    return _text(narrow, where)
-
-
-def _whole(value: Any, where: str, long: bool) -> Any:
-    """Return a value with its texts as they were written; objects within it are so already."""
-    if isinstance(value, str):
-        if len(value) <= MAX_TEXT:
-            return _text(value, where)
-        if long:
-            return _utf8(value, where)
-        raise _too_large(where)
-    if isinstance(value, list):
-        for place, item in enumerate(value):
-            value[place] = _whole(item, where, long)
-    return value
-
-
-def _require_modest(text: bytes, where: str) -> None:
-    """Count brackets and commas, without building anything.
+def _require_modest(text: bytes, where: str) -> bool:
+    """Count brackets and commas, without building anything; say if an escape is beyond ASCII.
 
     A run of backslashes is read in pairs from the left, as JSON does; where text outside a string
     makes this wrong, the parser stops at that very backslash.
@@ -160,11 +214,13 @@ def _require_modest(text: bytes, where: str) -> None:
             break
     if not good:
         raise _too_large(where)
+    return _BEYOND_ASCII.search(bare) is not None
 
 
 def _too_large(where: str) -> FileFormatError:
     return FileFormatError(
         "the text is deeper or longer than any model needs",
         where=where,
-        expected=f"at most {MAX_DEPTH} levels, {MAX_VALUES:,} values, {MAX_TEXT:,} bytes in one",
+        expected=f"at most {MAX_DEPTH} levels, {MAX_VALUES:,} values, {MAX_TEXT:,} bytes in one "
+        f"text; beyond ASCII {MAX_NOT_ASCII:,} bytes, {MAX_WIDE:,} in memory",
     )

@@ -38,8 +38,9 @@ DATE = (
     f"(Z| ?{_OFFSET})?)?"
 )
 _AT_END = f"(:[0-9.]+) ?(Z|{_OFFSET})$"
-_NEARLY = 0.9
-"""From this share of numbers on, a column of text is worth a note that names the odd cell."""
+_NEARLY = 0.5
+"""From this share of numbers on, a column of text is worth a note that names the first odd cell: a
+sign for missing cells that is not known here may stand in many."""
 
 
 def _tests(cell: str) -> dict[str, str]:

@@ -34,6 +34,7 @@ __all__ = [
     "NumberCode",
     "fit_code",
     "is_plain",
+    "mark",
     "plain_numbers",
     "standard",
 ]
@@ -182,23 +183,17 @@ class LevelCode(ColumnCode):
 
     def encode(self, column: Column) -> np.ndarray:
         features = np.zeros((len(column.values), len(self.features())))
-        self.mark(column, features)
+        mark(self.places(column), features)
         return features
 
-    def mark(self, column: Column, features: np.ndarray) -> None:
-        """Write the ones into features, `(N, len(features()))`, that are zeros."""
-        places = self._places(column)
-        somewhere = np.flatnonzero(places >= 0)
-        features[somewhere, places[somewhere]] = 1.0
-
-    def _places(self, column: Column) -> np.ndarray:
+    def places(self, column: Column) -> np.ndarray:
         """Return the feature that is 1 for each cell, or -1."""
         missing = len(self.levels) + self.other if self.missing else -1
         unseen = len(self.levels) if self.other else -1
         place = {level: index for index, level in enumerate(self.levels)}
         coded = column.coded or Coded.of(column.values)
         places = [*(place.get(level, unseen) for level in coded.levels), missing]
-        return np.array(places)[coded.codes]
+        return np.array(places, np.int32)[coded.codes]
 
     def surprises(self, column: Column) -> list[str]:
         known = set(self.levels)
@@ -213,6 +208,12 @@ class LevelCode(ColumnCode):
             hold = cells_note(strange.total(), "holds", "hold")
             found.append(f"{hold} a level that training {which} ({listed}{more})")
         return found + ([gaps_note(empty, "read as none of the levels")] if empty else [])
+
+
+def mark(places: np.ndarray, features: np.ndarray) -> None:
+    """Write a one where each row has its place, if it has one, into features that are zeros."""
+    somewhere = np.flatnonzero(places >= 0)
+    features[somewhere, places[somewhere]] = 1.0
 
 
 def fit_code(column: Column) -> ColumnCode | None:

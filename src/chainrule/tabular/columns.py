@@ -26,6 +26,8 @@ from chainrule.tabular.typed import KIND_OF, typed_columns
 
 __all__ = ["read_columns"]
 
+_MEND = "mend the cell, or leave it empty"
+
 
 def read_columns(
     connection: Any, intake: Intake, expected: Mapping[str, Kind] | None, dialect: Dialect
@@ -225,7 +227,7 @@ class _Columns:
             where=place,
             expected=f"a {one.kind}, or an empty cell where it is not known",
             got=repr(text[:60]),
-            do=plainly(text),
+            do=plainly(text) or _MEND,
         )
 
     def _infinite(self, one: _Found) -> DataError:
@@ -237,4 +239,5 @@ class _Columns:
             where=place,
             expected="a finite number, or an empty cell where it is not known",
             got=shown(text),
+            do=_MEND,
         )

@@ -12,7 +12,7 @@ import numpy as np
 from chainrule.checks import shown
 from chainrule.errors import ChainruleError, DataError, FileFormatError
 from chainrule.frozen import frozen
-from chainrule.tabular.codes import LevelCode, NumberCode, fit_code, is_plain, plain_numbers
+from chainrule.tabular.codes import LevelCode, NumberCode, fit_code, is_plain, mark, plain_numbers
 from chainrule.tabular.coding import ColumnCode
 from chainrule.tabular.dates import DateCode
 from chainrule.tabular.table import Column, Kind, Table
@@ -75,17 +75,18 @@ class Encoder:
         DataError
             No column is left to predict from.
         """
-        target_code = TargetCode.fit(table.column(target), task, standardise)
+        target_code = TargetCode.fit(table.column(target), task, standardise, table)
         fitted = (fit_code(column) for column in table.columns if column.name != target)
         codes = tuple(code for code in fitted if code is not None)
         if not codes:
             raise DataError(
                 "there is no column to predict from",
                 where=table.source,
-                got="besides the target, only columns with one value in every row"
+                got="besides the target, only columns with one value in every row, or words that "
+                "are another in each"
                 if len(table.columns) > 1
                 else "the target is the only column",
-                do=_rounded(table.notes),
+                do=_rounded(table.notes) or "add a column that tells something of the target",
             )
         return cls(codes, target_code)
 
@@ -122,6 +123,12 @@ class Encoder:
         X = np.zeros((table.rows, self.width()))
         _require_room(X)
         columns = [self._column(table, code) for code in self.codes]
+        sources: list[Column | _Marks] = [
+            _Marks(code.places(column), len(code.features()))
+            if isinstance(code, LevelCode)
+            else column
+            for code, column in zip(self.codes, columns, strict=True)
+        ]
         # What stays in the cache between columns, but not so little that calls take longer.
         step = max(_BYTES // (8 * X.shape[1]), _LEAST_ROWS)
         runs = _runs(self.codes, together=step < _MANY_ROWS)
@@ -129,22 +136,28 @@ class Encoder:
             rows = slice(start, start + step)
             place = 0
             for run in runs:
-                place += self._fill(X[rows, place:], run, columns, table, rows)
+                place += self._fill(X[rows, place:], run, sources, table, rows)
         return X
 
     def _fill(
-        self, X: np.ndarray, run: range, columns: Sequence[Column], table: Table, rows: slice
+        self,
+        X: np.ndarray,
+        run: range,
+        sources: Sequence[Column | _Marks],
+        table: Table,
+        rows: slice,
     ) -> int:
         """Write the features of a run of codes for some rows into zeros, and return how many."""
+        first = sources[run.start]
+        if isinstance(first, _Marks):
+            mark(first.places[rows], X)
+            return first.width
         codes = self.codes[run.start : run.stop]
+        columns = [source for source in sources[run.start : run.stop] if isinstance(source, Column)]
         if len(run) > 1:
-            part = plain_numbers(codes, [columns[place].values[rows] for place in run])
-        elif isinstance(codes[0], LevelCode):
-            width = len(codes[0].features())
-            codes[0].mark(columns[run.start].take(rows), X[:, :width])
-            return width
+            part = plain_numbers(codes, [column.values[rows] for column in columns])
         else:
-            part = codes[0].encode(columns[run.start].take(rows))
+            part = codes[0].encode(first.take(rows))
         X[:, : part.shape[1]] = part
         if part.size and not max(-part.min(), part.max()) <= LARGEST:
             large = np.logical_not(np.abs(part) <= LARGEST)
@@ -156,7 +169,8 @@ class Encoder:
                 f"a number of column {codes[place].name!r} is too large to be used",
                 where=table.place(row),
                 expected="a size like that of the numbers in training",
-                got=f"{columns[run[place]].values[row]:g}",
+                got=f"{columns[place].values[row]:g}",
+                do="look at its unit, or leave the cell empty",
             )
         return part.shape[1]
 
@@ -176,6 +190,7 @@ class Encoder:
                 where=table.source,
                 expected=code.expects,
                 got=column.kind,
+                do="write its cells as they were in training",
             )
         return column
 
@@ -214,6 +229,14 @@ class Encoder:
         if len(set(encoder.expects())) != len(codes) or target.name in encoder.expects():
             raise _not_an_encoder("encoder.columns", "distinct names", "a name twice")
         return encoder
+
+
+@frozen
+class _Marks:
+    """The feature that is 1 for each cell of a column of levels, or -1, and how many there are."""
+
+    places: np.ndarray
+    width: int
 
 
 def _runs(codes: Sequence[ColumnCode], together: bool) -> list[range]:

@@ -81,7 +81,7 @@ def table_of(frame: Any, expected: Mapping[str, Kind] | None = None) -> Table:
     columns: list[Column] = []
     for name, kind in wanted.items():
         if not counts[name]:
-            raise missing_column(name, names, "the data frame")
+            raise missing_column(name, names, "the data frame", wanted=wanted)
         if counts[name] > 1:
             raise DataError("several columns have this name", where=f"column {name!r}")
         if not name:

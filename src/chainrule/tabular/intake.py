@@ -178,7 +178,7 @@ def require_columns(names: tuple[str, ...], wanted: Collection[str] | None, sour
     known = set(names)
     for name in wanted or ():
         if name not in known:
-            raise missing_column(name, names, source)
+            raise missing_column(name, names, source, wanted=wanted or ())
 
 
 _TYPES: dict[Plan, str] = {"number": "DOUBLE", "date": "TIMESTAMP"}

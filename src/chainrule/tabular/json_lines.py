@@ -27,6 +27,7 @@ from chainrule.tabular.table import BLANKS, Kind, apart
 
 __all__ = ["JsonSurvey", "copied_json", "objects", "survey_json"]
 
+_ONE_LINE = "write each object on a line of its own, without commas or a list around them"
 _KINDS: dict[type, Kind] = {bool: "boolean", int: "number", float: "number", str: "text"}
 
 
@@ -82,10 +83,15 @@ def survey_json(
             elif wanted is None or name in wanted:
                 found.admit(place, name, value, choice=wanted is None)
     if not found.lines:
-        raise DataError("the table has no rows", where=source.name)
+        raise DataError(
+            "the table has no rows", where=source.name, do="check that it is the right file"
+        )
     if not found.kinds and not found.ignored and wanted is None:
         raise DataError(
-            "the table has no columns: every object is empty", where=source.name, got="{}"
+            "the table has no columns: every object is empty",
+            where=source.name,
+            got="{}",
+            do="check that it is the right file",
         )
     return found
 
@@ -132,7 +138,12 @@ def _object(
         if len(row) < len(pairs):
             names = [name for name, _ in pairs]
             twice = next(name for name in names if names.count(name) > 1)
-            raise DataError("a key stands twice in one object", where=place, got=repr(twice))
+            raise DataError(
+                "a key stands twice in one object",
+                where=place,
+                got=repr(twice),
+                do="rename one of the two, or remove it",
+            )
         return row
 
     try:
@@ -152,13 +163,13 @@ def _object(
             where=place,
             expected="one JSON object on each line",
             got=got[:160],
+            do=_ONE_LINE,
         ) from None
     if not isinstance(row, dict):
+        such = 'such as {"rooms": 3, "town": "Ghent"}'
+        got = line.strip()[:60]
         raise DataError(
-            "each line must hold one JSON object",
-            where=place,
-            expected='such as {"rooms": 3, "town": "Ghent"}',
-            got=line.strip()[:60],
+            "each line must hold one JSON object", where=place, expected=such, got=got, do=_ONE_LINE
         )
     return row
 
@@ -177,6 +188,7 @@ def _require_whole(place: str, name: str, value: str) -> None:
             "the text holds half a character",
             where=f"{place}, column {name.encode(errors='replace').decode()!r}",
             got=f"\\u{ord(error.object[error.start]):04x} without its other half",
+            do="remove it, or write the character whole",
         ) from None
 
 
@@ -186,7 +198,9 @@ def _kind(place: str, name: str, value: Any, choice: bool) -> Kind | None:
         return None
     _require_whole(place, name, value if isinstance(value, str) else "")
     if not name.strip():
-        raise DataError("a column has no name", where=place, got=repr(name))
+        raise DataError(
+            "a column has no name", where=place, got=repr(name), do="give the key a name"
+        )
     kind = _KINDS.get(type(value))
     if kind is None:
         raise DataError(

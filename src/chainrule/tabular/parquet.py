@@ -78,7 +78,9 @@ def relation_intake(
         if column[0] not in ignore and (wanted is None or column[0] in wanted)
     ]
     if not relation.rows:
-        raise DataError("the table has no rows", where=relation.name)
+        raise DataError(
+            "the table has no rows", where=relation.name, do="check that it is the right file"
+        )
     return Intake(
         relation.name,
         tuple(column.name for column in columns),
@@ -116,7 +118,12 @@ def _typed(source: str, name: str, quoted: str, kind: str, choice: bool) -> _Typ
     """Return how a column is read; there may be a choice not to read it."""
     text = f"{quoted}::VARCHAR"
     if not name:
-        raise DataError("a column has no name", where=source, got=f"a column of type {kind}")
+        raise DataError(
+            "a column has no name",
+            where=source,
+            got=f"a column of type {kind}",
+            do="give each column a name",
+        )
     if kind == "BOOLEAN":
         return _Typed(name, "boolean", "boolean", f"{quoted}::DOUBLE", text)
     if kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION", "BLOB", "BIT", "VARIANT")):

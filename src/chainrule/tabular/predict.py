@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 
-from chainrule.errors import InvalidParameterError, UsageError
+from chainrule.checks import shown
+from chainrule.errors import FileFormatError, InvalidParameterError, UsageError
 from chainrule.frozen import frozen
 from chainrule.tabular.dialect import AS_FOUND, SPOKEN, Dialect
 from chainrule.tabular.encoder import Encoder
 from chainrule.tabular.reading import ASCII, UTF8, Reading
-from chainrule.tabular.table import Table
+from chainrule.tabular.table import EXACT, Table
+from chainrule.tabular.target import TargetCode
 
 __all__ = [
     "Predictions",
@@ -28,11 +31,16 @@ __all__ = [
 
 
 class TableModel(Protocol):
-    """What is needed of a model: raw arrays in, predictions out, and the encoder's document."""
+    """What is needed of a model: raw arrays in, predictions out, encoder's document and labels."""
 
     @property
     def encoder(self) -> Mapping[str, Any] | None:
         """Return the encoder's document."""
+        ...
+
+    @property
+    def classes(self) -> Sequence[Any] | None:
+        """Return the labels of the network's outputs; None for quantities."""
         ...
 
     def predict(self, X: np.ndarray) -> np.ndarray:
@@ -50,7 +58,7 @@ class Predictions:
 
     Parameters
     ----------
-    values : (N,) array
+    values : (N,) array, or (N, K) for several targets
         Numbers in the units of the target, or labels.
     probabilities : (N, classes) array or None
         For classification.
@@ -70,7 +78,7 @@ def encoder_of(model: TableModel) -> Encoder:
     UsageError
         The model was trained on arrays, not on a table.
     FileFormatError
-        The encoder in the model's file is not valid.
+        The encoder in the model's file is not valid, or tells other classes than the network.
     """
     if model.encoder is None:
         raise UsageError(
@@ -82,7 +90,16 @@ def encoder_of(model: TableModel) -> Encoder:
             "the model was trained on pictures, so it cannot read a table",
             do="name pictures: a folder, an idx file or a .npy file",
         )
-    return Encoder.from_document(model.encoder)
+    encoder = Encoder.from_document(model.encoder)
+    made, told = encoder.target.classes, model.classes
+    if (None if made is None else list(made)) != (None if told is None else list(told)):
+        raise FileFormatError(
+            "the encoder in the model file does not fit the network",
+            where="encoder.target.classes",
+            expected="no classes" if told is None else shown(list(told)),
+            got="none" if made is None else shown(list(made)),
+        )
+    return encoder
 
 
 def predict_table(model: TableModel, table: Table) -> Predictions:
@@ -96,10 +113,33 @@ def predict_table(model: TableModel, table: Table) -> Predictions:
     encoder = encoder_of(model)
     X = encoder.encode(table)
     if encoder.target.classes is None:
-        return Predictions(encoder.target.decode(model.predict(X)))
+        outputs = model.predict(X)
+        several = np.issubdtype(outputs.dtype, np.integer)  # 0 or 1 for each of several labels
+        return Predictions(outputs if several else _in_units(encoder.target, outputs))
     P = model.predict_proba(X)
     labels = encoder.target.decode(np.argmax(P, axis=1))
     return Predictions(labels, P, encoder.target.classes)
+
+
+_EXACT_PLACES = 22
+"""Powers of ten up to this one are exact as float64."""
+_FINEST = 2.0**-27
+"""Of the target's spread: an eighth of what float32 tells apart at one standard deviation."""
+
+
+def _in_units(target: TargetCode, outputs: np.ndarray) -> np.ndarray:
+    """Return predictions in the target's units, without digits that float32 does not hold."""
+    values = target.decode(outputs)
+    if outputs.dtype != np.float32:
+        return values
+    if (target.mean, target.scale) == (0.0, 1.0):
+        return np.array([float(str(value)) for value in outputs.ravel()]).reshape(outputs.shape)
+    step = target.scale * _FINEST
+    places = max(math.ceil(-math.log10(step)), 0) if step > 0 else math.inf
+    if places > _EXACT_PLACES:
+        return values
+    sure = np.abs(values) < EXACT / 10.0**places  # of others, rounding would change the last bit
+    return np.where(sure, np.round(values, int(places)), values)
 
 
 def as_in_training(

@@ -14,6 +14,7 @@ c) A pipe can be read once, and a table is read twice; so only standard input, w
 from __future__ import annotations
 
 import codecs
+import difflib
 import errno
 import gzip
 import importlib
@@ -45,6 +46,7 @@ __all__ = [
     "Source",
     "damaged",
     "interrupts",
+    "near_files",
     "opened",
     "plain_copy",
     "raise_not_utf8",
@@ -124,7 +126,7 @@ def opened(path: str | os.PathLike[str], dialect: Dialect) -> Generator[Source, 
             if str(path) == "-":
                 source = _standard_input(folder)
             else:
-                source = _file(readable_file(path, "table"), folder)
+                source = _file(_readable(path), folder)
             source = _plain(source, dialect)
         yield source
 
@@ -155,6 +157,41 @@ def room(folder: Path) -> Generator[None, None, None]:
         ) from error
 
 
+def _readable(path: str | os.PathLike[str]) -> Path:
+    """Return the path; of one that is not there, name tables beside it that may be meant."""
+    try:
+        return readable_file(path, "table")
+    except DataError as error:
+        if error.do.startswith("did you mean"):
+            error.do = near_files(Path(path), (*SUFFIXES, *PACKED))
+        if not error.do and error.what.startswith("there is no such"):
+            error.do = "check the path; without a leading folder it begins where the command runs"
+        error.do = error.do or "check that it is the right file"
+        raise
+
+
+def near_files(path: Path, endings: tuple[str, ...]) -> str:
+    """Return "did you mean ..." for files beside a path whose names are nearly its; or nothing.
+
+    Parameters
+    ----------
+    path : Path
+    endings : tuple of str
+        Of the files that can be meant at all. They say nothing of how near two names are.
+    """
+
+    def bare(name: str) -> str:
+        return next((name[: -len(end)] for end in endings if name.endswith(end)), name)
+
+    try:
+        names = sorted(entry.name for entry in path.parent.iterdir() if entry.is_file())
+    except OSError:
+        return ""
+    known = {bare(name.lower()): name for name in names if name.lower().endswith(endings)}
+    near = difflib.get_close_matches(bare(path.name.lower()), known, n=2, cutoff=0.6)
+    return f"did you mean {' or '.join(known[name] for name in near)}?" if near else ""
+
+
 def _file(path: Path, folder: Path) -> Source:
     suffixes = [suffix.lower() for suffix in path.suffixes]
     packed = suffixes[-1:] and suffixes[-1] in PACKED
@@ -167,10 +204,19 @@ def _file(path: Path, folder: Path) -> Source:
             where=str(path),
             expected=f"a name that ends in {', '.join(SUFFIXES)} (text also with {ends})",
             got=path.name,
-            do="save the sheet as CSV" if suffix and suffix[0] in _SHEETS else "",
+            do=_instead(suffix[0] if suffix else ""),
         )
     local = reachable(path, folder)
     return Source(said_path(path), local, form, folder, tabs=suffix == [".tsv"])
+
+
+def _instead(suffix: str) -> str:
+    """Return what to do about a file that is no table, by the ending of its name."""
+    if suffix in _SHEETS:
+        return "save the sheet as CSV"
+    if suffix == ".safetensors":
+        return "this is a model: name the table"
+    return "if it holds a table, save it as CSV, or give its name the right ending"
 
 
 def _standard_input(folder: Path) -> Source:
@@ -237,7 +283,13 @@ def _faults(path: Path) -> tuple[type[Exception], ...]:
 
 def damaged(source: Source, error: Exception) -> DataError:
     """Return the error for a packed file that cannot be unpacked."""
-    return DataError("the compressed file is damaged or cut off", where=source.name, got=str(error))
+    return DataError(
+        "the compressed file is damaged or cut off",
+        where=source.name,
+        expected="a file that can be unpacked to its end",
+        got=str(error),
+        do="copy or download it again",
+    )
 
 
 def _plain(source: Source, dialect: Dialect) -> Source:

@@ -76,6 +76,7 @@ def split_rows(
             "there are too few rows for so many classes",
             expected=f"more than {sum(counts) + len(kept)} rows",
             got=f"{rows} rows, {len(kept)} classes",
+            do="give more rows, smaller shares, or fewer classes",
         )
     test, rest = _evenly(shuffled, counts[0])
     validation, rest = _evenly(rest, counts[1])

@@ -165,7 +165,7 @@ def stream_table(
         with passing_folder(folder) as room:
             table = read(path, target, dialect, room, budget, told, ignore)
             fitted = fit(table, writer, drop_missing_target)
-            code = fitted.target.code(task, standardise=False)
+            code = fitted.target_code(task, standardise=False)
             scaled = standardise is None or standardise(code)
             encoder = fitted.encoder(code.task, scaled, ignore)
             counts = encode(table, encoder, writer)

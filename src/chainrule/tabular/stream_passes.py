@@ -19,7 +19,7 @@ from chainrule.tabular.stream_cache import ColumnCache
 from chainrule.tabular.stream_fit import MOST_LEVELS, ColumnTally, TargetTally
 from chainrule.tabular.stream_parts import FilePart, file_parts
 from chainrule.tabular.table import Kind, Table, missing_column, require_ignored
-from chainrule.tabular.target import Task
+from chainrule.tabular.target import TargetCode, Task
 from chainrule.training.blocks_folder import require_space
 from chainrule.training.blocks_memory import Budget
 from chainrule.training.blocks_writer import BlocksWriter, part_of_rows
@@ -209,6 +209,20 @@ class Fitted:
     dropped: int = 0
     first_dropped: str = field(default="", repr=False)
 
+    def target_code(self, task: Task | None, standardise: bool) -> TargetCode:
+        """Return the target's way to numbers.
+
+        Raises
+        ------
+        TargetError, DataError
+            The target cannot be learned.
+        """
+        try:
+            return self.target.code(task, standardise)
+        except TargetError as error:
+            error.where = f"{self.source}, {error.where}"
+            raise
+
     def encoder(self, task: Task, standardise: bool, ignore: Sequence[str] = ()) -> Encoder:
         """Return the encoder that is fitted to the training rows, of all columns but some.
 
@@ -217,7 +231,7 @@ class Fitted:
         TargetError, DataError
             The target cannot be learned, or no column tells anything.
         """
-        code = self.target.code(task, standardise)
+        code = self.target_code(task, standardise)
         left = {code.name, *ignore}
         fitted = (tally.code() for name, tally in self.columns.items() if name not in left)
         codes = tuple(code for code in fitted if code is not None)
@@ -225,7 +239,9 @@ class Fitted:
             raise DataError(
                 "there is no column to predict from",
                 where=self.source,
-                got="besides the target, only columns with one value in every row",
+                got="besides the target, only columns with one value in every row, or words that "
+                "are another in each",
+                do="add a column that tells something of the target",
             )
         return Encoder(codes, code)
 
@@ -274,7 +290,10 @@ def fit(table: ReadTable, writer: BlocksWriter, drop_missing: bool) -> Fitted:
 def _require_targets(table: ReadTable, fitted: Fitted, drop_missing: bool) -> None:
     if fitted.dropped == table.rows:
         raise TargetError(
-            f"the target {table.target!r} is missing in every row", where=fitted.source
+            f"the target {table.target!r} is missing in every row",
+            where=fitted.source,
+            expected="a value where it is known",
+            do="fill it in, or name another column as the target",
         )
     if fitted.dropped and not drop_missing:
         raise TargetError(

@@ -31,6 +31,13 @@ DELIMITERS = (",", ";", "\t", "|")
 _MOST_PLACES = 8
 """Columns of one name that a message lists."""
 _EXCEL = ["sep=", ""]
+_ZEROS = {
+    "utf-32-le": (1, 2, 3),
+    "utf-32-be": (0, 1, 2),
+    "utf-16-le": (1, 3),
+    "utf-16-be": (0, 2),
+}
+"""Where encodings have the zeros of plain letters, of four bytes."""
 """The line `sep=;`, by which Excel tells itself the delimiter, once it is split by it."""
 
 
@@ -190,7 +197,7 @@ class _Records:
                     where=f"{self.source.name}, line {number}",
                     got=f"a zero byte at character {line.index(chr(0)) + 1} of the line",
                     expected="a CSV or TSV file in UTF-8",
-                    do='if it is text in another encoding, say which: encoding="utf-16-le"',
+                    do=_without_zeros(line if number == 1 else ""),
                 )
             self.characters += len(line)
             self.quoted = self.quoted or self.quote in line
@@ -213,13 +220,23 @@ class _Records:
         )
 
 
+def _without_zeros(first: str) -> str:
+    """Return what to do about zero bytes, by where they stand in the first line of a table."""
+    zeros = {place for place, character in enumerate(first) if character == "\0"}
+    for encoding, of_four in _ZEROS.items() if zeros else ():
+        right = {place for place in range(len(first) - 1) if place % 4 in of_four}
+        if len(zeros & right) >= 0.9 * len(zeros | right):
+            return f'it looks like text in another encoding; say which: encoding="{encoding}"'
+    return "remove the zero bytes; or if it is text in another encoding, say which"
+
+
 def _survey(source: Source, records: _Records) -> Survey:
     stream = iter(records)
     first = header_line, header = next(((line, r) for line, r in stream if r), (0, []))
     if header == _EXCEL:
         header_line, header = next(((line, r) for line, r in stream if r), (0, []))
     if not header:
-        raise DataError("the table has no header line, only empty lines", where=source.name)
+        raise _not_a_table("the table has no header line, only empty lines", source)
     names, notes = _header(source, header_line, header)
     lines = array("q")
     blank = longest = 0
@@ -234,7 +251,7 @@ def _survey(source: Source, records: _Records) -> Survey:
             _raise_ragged(source, line, names, record)
         lines.append(line)
     if not lines:
-        raise DataError("the table has a header but no rows", where=source.name)
+        raise _not_a_table("the table has a header but no rows", source)
     notes += _passed_over(blank)
     plain = len(records.ends & {"\n", "\r\n", "\r"}) == 1 and "\r" not in records.ends
     # A quote at an odd place, such as behind a blank, means something else to DuckDB.
@@ -250,6 +267,10 @@ def _survey(source: Source, records: _Records) -> Survey:
         longest,
         tuple(notes),
     )
+
+
+def _not_a_table(what: str, source: Source) -> DataError:
+    return DataError(what, where=source.name, do="check that it is the right file")
 
 
 def _header(source: Source, line: int, header: list[str]) -> tuple[tuple[str, ...], list[str]]:

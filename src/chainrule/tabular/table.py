@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import field, replace
 from functools import cached_property
 from typing import Literal, TypeAlias
@@ -22,6 +22,7 @@ __all__ = [
     "Coded",
     "Column",
     "Kind",
+    "MissingColumnError",
     "Table",
     "apart",
     "missing_column",
@@ -34,6 +35,8 @@ BLANKS = " \t\r\n\v\f\u00a0\u202f\ufeff"
 """What is taken off both ends of a cell: spaces, tabs, line ends, spaces that do not break."""
 _LONG = 80
 """Characters of a name that a message repeats."""
+_FEW = 5
+"""So many missing columns are told by name."""
 EXACT = 2.0**53
 """From here on float64 does not tell all whole numbers apart."""
 
@@ -207,21 +210,67 @@ class Table:
         return replace(self, columns=kept)
 
 
+class MissingColumnError(DataError):
+    """A table lacks columns; `missing` are their names."""
+
+    missing: tuple[str, ...] = ()
+
+
 def missing_column(
     name: str,
     names: tuple[str, ...],
     source: str,
     otherwise: str = "add it to the table; an empty column is read as missing",
-) -> DataError:
-    """Return the error for a column that is not there; what to do if no name is near."""
-    listed = ", ".join(map(_spelt, names[:20]))
-    more = f", ... ({len(names)} in all)" if len(names) > 20 else ""
-    return DataError(
-        f"there is no column called {name[:_LONG]!r}",
+    wanted: Collection[str] = (),
+) -> MissingColumnError:
+    """Return the error for a column that is not there.
+
+    Parameters
+    ----------
+    name : str
+    names : tuple of str
+        Columns that are there.
+    source : str
+    otherwise : str
+        What to do if no name is near.
+    wanted : collection of str
+        All columns that are looked for, as a model's; all that are not there are told.
+    """
+    known = set(names)
+    lost = [other for other in wanted if other not in known] or [name]
+    what = f"there is no column called {name[:_LONG]!r}"
+    if len(lost) > 1:
+        listed = _listed(lost, _FEW, lambda other: repr(other[:_LONG]))
+        what = f"there are no columns called {listed}"
+        otherwise = otherwise.replace("add it", "add them")
+    error = MissingColumnError(
+        what,
         where=source,
-        expected=f"one of {listed}{more}",
-        do=_near(name, names) or _undivided(name, names) or otherwise,
+        expected=_listed(wanted) if wanted else f"a column called {_spelt(name)}",
+        got=_listed(names),
+        do=_meant(lost, names, rename=bool(wanted)) or _undivided(name, names) or otherwise,
     )
+    error.missing = tuple(lost)
+    return error
+
+
+def _meant(lost: Sequence[str], names: tuple[str, ...], rename: bool) -> str:
+    """Return which columns may be meant by names that are not there; nothing if none is near."""
+    if len(lost) == 1:
+        near = _near(lost[0], names)
+        return f"{near} rename it to {_spelt(lost[0])}" if near and rename else near
+    aloud = {_read_aloud(other): other for other in names}
+    pairs = [(aloud[_read_aloud(other)], other) for other in lost if _read_aloud(other) in aloud]
+    renamed = _listed([f"{_spelt(old)} to {_spelt(new)}" for old, new in pairs], _FEW, str)
+    return f"rename {renamed}" if pairs else ""
+
+
+def _listed(
+    names: Collection[str], most: int = 20, spelt: Callable[[str], str] | None = None
+) -> str:
+    """Return names between commas, the first of them if they are many."""
+    shown = ", ".join(map(spelt or _spelt, list(names)[:most]))
+    return shown + (f", ... ({len(names):,} in all)" if len(names) > most else "")
 
 
 def _undivided(name: str, names: tuple[str, ...]) -> str:
@@ -267,7 +316,11 @@ def require_ignored(
                 name, names, source, "take it off the list of columns to leave out"
             )
         if name == target:
-            raise DataError(f"the target {name!r} cannot be left out", where=source)
+            raise DataError(
+                f"the target {name!r} cannot be left out",
+                where=source,
+                do="take it off the columns to leave out, or name another target",
+            )
 
 
 def _near(name: str, names: tuple[str, ...]) -> str:

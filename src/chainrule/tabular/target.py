@@ -25,7 +25,7 @@ from chainrule.errors import InvalidParameterError, TargetError
 from chainrule.frozen import frozen
 from chainrule.tabular.codes import standard
 from chainrule.tabular.forms import LOOKS, PLAIN
-from chainrule.tabular.table import EXACT, Column, Kind, Table
+from chainrule.tabular.table import EXACT, Column, Kind, Table, missing_column
 
 __all__ = ["TASKS", "TargetCode", "Task", "drop_missing_target", "guess_task", "require_target"]
 
@@ -38,6 +38,7 @@ _ODD_SHARE = 0.1
 MOST_CLASSES = 1000
 """A column with more labels is an identifier or a quantity, and a network as wide takes the memory
 of the number of classes squared."""
+_VARIED = "name another target, or a table in which it varies"
 
 
 def guess_task(column: Column) -> Task:
@@ -72,9 +73,11 @@ def require_target(table: Table, name: str) -> Column:
     TargetError
         A cell is missing; names the first such row and how many there are.
     """
-    column = table.column(name)
+    column = _named(table, name)
     missing = np.flatnonzero(column.missing())
     if len(missing):
+        if len(missing) == table.rows:
+            raise _no_targets(table, name)
         raise TargetError(
             f"the target {name!r} is missing in {len(missing):,} of {table.rows:,} rows",
             where=f"{table.place(int(missing[0]))}, the first of them",
@@ -85,10 +88,25 @@ def require_target(table: Table, name: str) -> Column:
 
 def drop_missing_target(table: Table, name: str) -> Table:
     """Return the rows that have a target."""
-    missing = table.column(name).missing()
+    missing = _named(table, name).missing()
     if missing.all():
-        raise TargetError(f"the target {name!r} is missing in every row", where=table.source)
+        raise _no_targets(table, name)
     return table.take(~missing) if missing.any() else table
+
+
+def _named(table: Table, name: str) -> Column:
+    if name not in table:
+        raise missing_column(name, table.names, table.source, "name the column to predict")
+    return table.column(name)
+
+
+def _no_targets(table: Table, name: str) -> TargetError:
+    return TargetError(
+        f"the target {name!r} is missing in every row",
+        where=table.source,
+        expected="a value where it is known",
+        do="fill it in, or name another column as the target",
+    )
 
 
 @frozen
@@ -135,11 +153,17 @@ class TargetCode:
             raise InvalidParameterError("the classes are not sorted", where="target.classes")
 
     @classmethod
-    def fit(cls, column: Column, task: Task | None = None, standardise: bool = True) -> TargetCode:
+    def fit(
+        cls,
+        column: Column,
+        task: Task | None = None,
+        standardise: bool = True,
+        table: Table | None = None,
+    ) -> TargetCode:
         """Fit on the training rows' targets, none of them missing.
 
         With `standardise=False` a quantity keeps its own units, for losses whose targets have a
-        meaning of their own (counts).
+        meaning of their own (counts). A table knows the lines of its rows, for messages.
 
         Raises
         ------
@@ -157,15 +181,15 @@ class TargetCode:
             )
         if task != "classification":
             _require_points(column, where)
-            _require_numbers(column, where)
+            _require_numbers(column, table)
         task = guess_task(column) if task is None else task
         if task == "classification":
             return cls(column.name, column.kind, task, _classes(column, where))
         if column.kind == "text":
             raise TargetError(
                 "regression needs numbers, and the target holds words",
-                where=where,
-                got=shown(column.values[0]),
+                where=_first_word(column, table)[0],
+                got=_first_word(column, table)[1],
                 do='use task="classification"',
             )
         mean, deviation = standard(column.values)
@@ -174,6 +198,7 @@ class TargetCode:
                 "the target has the same value in every row, so there is nothing to learn",
                 where=where,
                 got=f"{column.values[0]:g}",
+                do=_VARIED,
             )
         if not standardise:
             return cls(column.name, column.kind, task)
@@ -209,6 +234,7 @@ class TargetCode:
                 f"target {self.name!r}",
                 expected="one of " + ", ".join(str(label) for label in self.classes[:20]),
                 got=shown(column.values[row]),
+                do="mend the label, leave its rows out, or train anew with rows of its class",
             )
         return codes
 
@@ -241,14 +267,22 @@ def _require_points(column: Column, where: str) -> None:
     )
 
 
-def _require_numbers(column: Column, where: str) -> None:
+def _first_word(column: Column, table: Table | None) -> tuple[str, str]:
+    """Return where the first cell of text is that is no number, and what it holds."""
+    cells = column.values.tolist()
+    row = next((place for place, cell in enumerate(cells) if not re.fullmatch(PLAIN, cell)), 0)
+    place = "" if table is None else f"{table.place(row)}, "
+    return f"{place}target {column.name!r}", shown(cells[row], 40)
+
+
+def _require_numbers(column: Column, table: Table | None) -> None:
     """Refuse a target of numbers but for a few cells: a slip of the pen makes no classes."""
     labels = dict.fromkeys(column.values.tolist()) if column.kind == "text" else {}
     words = [label for label in labels if not re.fullmatch(PLAIN, label)]
     if words and len(words) <= _ODD_SHARE * len(labels):
         raise TargetError(
             "the target holds numbers, but not in every row",
-            where=where,
+            where=_first_word(column, table)[0],
             expected="a number, or an empty cell where it is not known",
             got=", ".join(shown(word, 40) for word in words[:5]),
             do='mend it, or read all of them as classes: task="classification"',
@@ -273,6 +307,7 @@ def _classes(column: Column, where: str) -> tuple[Any, ...]:
             f"the target {what}, so there is nothing to learn",
             where=where,
             got=shown(labels[0]) if labels else "no label",
+            do=_VARIED,
         )
     if len(labels) > MOST_CLASSES:
         raise TargetError(

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checks import Integer, check_parameters, shown
+from chainrule.checks import AnyOf, Integer, NoneValue, check_parameters, shown
 from chainrule.engine.protocol import Clock, Observer
 from chainrule.engine.select import engine_for
 from chainrule.errors import InvalidParameterError
@@ -40,7 +40,7 @@ def run_course(
     course: Course,
     on_event: Listener | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
-    checkpoint_every: int = 1,
+    checkpoint_every: int | None = 1,
     resume: Checkpoint | None = None,
     observer: Observer | None = None,
     note: Mapping[str, Any] | None = None,
@@ -56,8 +56,9 @@ def run_course(
         Called with each event; what it raises ends the run.
     checkpoint : path, optional
         Where to save the state; by default the file of `resume`, if there is one.
-    checkpoint_every : int
-        Epochs between two checkpoints.
+    checkpoint_every : int or None
+        Epochs between two checkpoints; None for one whenever saving took a few per cent of the time
+        since the last.
     resume : Checkpoint, optional
         The state to go on from.
     observer : Observer, optional
@@ -92,7 +93,9 @@ def run_course(
     'epochs'
     """
     check_parameters(
-        {"checkpoint_every": Integer(1)}, {"checkpoint_every": checkpoint_every}, lambda name: name
+        {"checkpoint_every": AnyOf(NoneValue(), Integer(1))},
+        {"checkpoint_every": checkpoint_every},
+        str,
     )
     if on_event is not None and not callable(on_event):
         raise InvalidParameterError("on_event is not a function", got=shown(on_event))

@@ -10,7 +10,10 @@ c) The first checkpoint is written before the first epoch: a path that cannot be
 d) Ctrl-C ends the run as a rule would: the state after the last whole epoch is returned. Time that
    runs out within an epoch keeps the updates done, and scores them as one more row; the checkpoint
    stays at the last whole epoch, from which a resumed run repeats the same bits.
-e) Numbers that are not finite end the run with the reason "diverged" and a last row that shows
+e) How often the state is saved changes no bit of a run. By default the command line saves by time:
+   an interval of epochs costs many times the training where an epoch takes a millisecond, and loses
+   hours where it takes one. What a kill can lose is a second, or 33 times what one save takes.
+f) Numbers that are not finite end the run with the reason "diverged" and a last row that shows
    them. The weights are those before the bad update, or the best ones. If not even one epoch was
    finite there is nothing to return, and `DivergenceError` is raised.
 """
@@ -38,6 +41,9 @@ __all__ = ["Around", "Outcome", "Session"]
 
 _EVENT_SECONDS = 0.1
 """Least time between two events within an epoch."""
+
+_SAVE_SHARE, _SAVE_SECONDS = 0.03, 1.0
+"""Saving by time takes at most this share of it, and is not done more often than so."""
 
 Driver = Callable[["Session"], "Outcome"]
 Around = Callable[[Callable[..., EpochResult]], Callable[..., EpochResult]]
@@ -72,8 +78,9 @@ class Session:
     on_event : Listener, optional
     checkpoint : path, optional
         Where to save; by default the file that the run resumes from, if any.
-    checkpoint_every : int
-        Epochs between two checkpoints. The last whole epoch is always saved.
+    checkpoint_every : int or None
+        Epochs between two checkpoints; None for one whenever saving took a few per cent of the time
+        since the last. The last whole epoch is always saved.
     resume : Checkpoint, optional
     note : dict, optional
         What the checkpoints keep for the caller; by default what that of `resume` kept.
@@ -85,7 +92,7 @@ class Session:
         engine: ReferenceEngine,
         on_event: Listener | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
-        checkpoint_every: int = 1,
+        checkpoint_every: int | None = 1,
         resume: Checkpoint | None = None,
         note: Mapping[str, Any] | None = None,
     ) -> None:
@@ -98,6 +105,7 @@ class Session:
         self.recorder: Recorder | None = None
         self.around: Around | None = None
         self.saved: int | None = None
+        self.saving = self.saved_at = 0.0
         self.own_file = False
         self.identity = {} if self.path is None else identity(course, engine.name)
         self.first: Buffers | None = None
@@ -178,10 +186,17 @@ class Session:
         self.progress = advanced(
             self.course, self.engine, before, buffers, result, self.epoch_began
         )
-        if self.progress.epoch % self.every == 0:
+        if self._is_due():
             self.save()
         self.tell_epoch(self.progress)
         self.begin_epoch()
+
+    def _is_due(self) -> bool:
+        """Say whether the state is to be saved after this epoch."""
+        if self.every is not None:
+            return self.progress.epoch % self.every == 0
+        waited = time.perf_counter() - self.saved_at
+        return waited >= max(_SAVE_SECONDS, self.saving / _SAVE_SHARE)
 
     def end_within(self, buffers: Buffers, result: EpochResult) -> Outcome:
         """Return the outcome of an epoch that ran out of time."""
@@ -221,8 +236,11 @@ class Session:
         if self.path is None or self.saved == progress.epoch:
             return
         run, own, note = self.identity, self.own_file, self.note
+        began = time.perf_counter()
         write_checkpoint(self.path, run, self.course, progress, self.first, own, note)
         self.saved, self.own_file = progress.epoch, True
+        self.saved_at = time.perf_counter()
+        self.saving = self.saved_at - began
 
     def tell(self, event: Event) -> None:
         """Send an event to the listener, if there is one."""
