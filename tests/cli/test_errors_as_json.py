@@ -63,10 +63,10 @@ def test_help_says_where_errors_are(commands: Commands) -> None:
         (("--lr", "1"), ("there is no option '--lr'", "do: did you mean --learning-rate?")),
         (("--zzz",), ("there is no option '--zzz'", "do: see: chainrule train --help")),
         (
-            ("--task", "regresion"),
+            ("--task", "regressjon"),
             (
                 *("where: chainrule train, --task", "expected: regression, classification"),
-                *("got: regresion", "do: did you mean regression?"),
+                *("got: regressjon", "do: did you mean regression?"),
             ),
         ),
         (("--epochs", "0"), ("expected: a whole number from 1 on", "got: 0")),

@@ -111,7 +111,7 @@ def test_a_model_has_no_other_ending(commands: Commands, name: str) -> None:
 def test_only_files_that_can_be_meant_are_suggested(commands: Commands) -> None:
     for name in ("homes.csv", "homes.html", "homes.csv.bak", "homes.safetensors", "home.md"):
         commands.write(name, homes())
-    told = commands.run("train", "homs.csv", "--target", "x").err
+    told = commands.run("train", "homes2.csv", "--target", "x").err
     assert "do:       did you mean homes.csv?\n" in told
     told = commands.run("inspect", "home.safetensors").err
     assert "do:       did you mean homes.safetensors?\n" in told
