@@ -39,7 +39,7 @@ def require_scoring(scoring: Any) -> None:
 
 
 def scorer_for(estimator: Any, scoring: Any) -> Callable[..., float]:
-    """Return a function of (estimator, X, y, **weights) whose score is a number.
+    """Return a function of estimator, X, y and weights by name, whose score is a number.
 
     Raises
     ------
