@@ -334,9 +334,9 @@ class TableModel(Model):
     def predict(self, X: Any) -> np.ndarray:
         if column_names(X) is None:
             return super().predict(X)
-        from chainrule.tabular.predict import predict_table
+        from chainrule.tabular.predict import of_one_type, predict_table
 
-        return predict_table(self, self._table(X)).values
+        return of_one_type(predict_table(self, self._table(X)).values)
 
     def _features(self, X: Any) -> Any:
         if column_names(X) is None:

@@ -90,7 +90,7 @@ OPTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "rate is nan": (("--target", "price", "--learning-rate", "nan"), "learning"),
     "all rows for testing": (
         ("--target", "price", "--test-share", "0.6", "--validation-share", "0.6"),
-        "too few rows",
+        "make one of them smaller",
     ),
     "share of one": (("--target", "price", "--test-share", "1"), "--test-share"),
     "dropout of one": (("--target", "price", "--dropout", "1"), "--dropout"),

@@ -74,6 +74,24 @@ def test_classes_and_their_probabilities(commands: Commands) -> None:
     assert model.predict_proba(frame).tolist() == found.probabilities.tolist()  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(
+    ("cells", "kind"), [(("0", "1"), "i"), (("true", "false"), "b"), (("no", "yes"), "O")]
+)
+def test_classes_that_are_numbers_come_as_numbers(
+    commands: Commands, cells: tuple[str, str], kind: str
+) -> None:
+    from sklearn.metrics import accuracy_score
+
+    lines = (f"{row % 7},{cells[row % 7 > 3]}" for row in range(60))
+    commands.write("t.csv", "x,answer\n" + "\n".join(lines) + "\n")
+    words = ("train", "t.csv", "--target", "answer", "--task", "classification")
+    assert commands.run(*words, "--epochs", 50, "--learning-rate", "0.05").code == 0
+    frame = pd.read_csv("t.csv")
+    found = cr.load("model.safetensors").predict(frame)
+    assert found.dtype.kind == kind
+    assert accuracy_score(frame.answer, found) == 1.0
+
+
 def test_a_model_read_plainly_says_where_tables_are_read(model: Any) -> None:
     from chainrule.storage import Model
 
@@ -81,6 +99,7 @@ def test_a_model_read_plainly_says_where_tables_are_read(model: Any) -> None:
     with pytest.raises(DataError) as caught:
         plain.predict(pd.read_csv("homes.csv"))
     assert "predict_table(model, read_table(path))" in caught.value.do
+    assert "pass a data frame" in caught.value.do
 
 
 def test_cells_of_every_kind() -> None:

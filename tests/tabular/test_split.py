@@ -47,6 +47,14 @@ def test_seeds_differ() -> None:
     assert not np.array_equal(*tests)
 
 
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.9, 0.2), (0.0, 1.0)])
+def test_shares_that_leave_nothing(shares: tuple[float, float]) -> None:
+    """More rows would not help, so nobody is told to give more."""
+    with pytest.raises(DataError, match="leave no rows to train on") as failure:
+        split_rows(1000, validation_share=shares[0], test_share=shares[1], seed=0)
+    assert "more rows" not in str(failure.value)
+
+
 def test_too_few_rows() -> None:
     with pytest.raises(DataError, match="too few rows"):
         split_rows(3, validation_share=0.2, test_share=0.2, seed=0)

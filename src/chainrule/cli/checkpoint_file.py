@@ -57,6 +57,7 @@ def _longer(model: Path) -> str:
     """Return how a finished run is trained longer, whose state is not kept."""
     config = f"chainrule inspect {shlex.quote(str(model))} --config > run.toml"
     return (
-        f"to train longer, begin anew and keep the state: {config} and then chainrule train "
-        "--config run.toml --epochs 500 --checkpoint longer.checkpoint --out longer.safetensors"
+        f"to train longer, begin anew in the folder of its table, and keep the state: {config} and "
+        "then chainrule train --config run.toml --epochs 500 --patience 50 "
+        "--checkpoint longer.checkpoint --out longer.safetensors"
     )

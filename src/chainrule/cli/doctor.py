@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -73,7 +74,9 @@ def _require_recording(model: Model, path: Path) -> None:
     if "recording" in model.record:
         return
     table = model.record.get("table")
-    again = f"pass its table, to have it done again and watched: chainrule doctor {path} {table}"
+    words = shlex.join(["chainrule", "doctor", str(path), str(table)])
+    here = "" if Path(str(table)).exists() else f" (in the folder where {table} is)"
+    again = f"pass its table, to have it done again and watched: {words}{here}"
     raise UsageError(
         "the training of this model was not recorded",
         where=str(path),

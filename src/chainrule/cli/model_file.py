@@ -59,7 +59,7 @@ def other_kind(
     if kind == CUT:
         error.what, error.where = "the file is cut off", str(path)
         error.expected, error.got = "a whole file", f"{path.stat().st_size:,} bytes"
-        do = "copy it again from where it was written"
+        error.do, do = "", "copy it again from where it was written"
     elif kind not in (EMPTY, SAFETENSORS):
         error.what, error.where = what, str(path)
         error.expected, error.got = expected, f"it looks like {kind}"

@@ -53,7 +53,7 @@ NAMES = {
     "poisson_deviance": "Poisson deviance",
     "brier": "Brier score",
     "roc_auc": "ROC AUC",
-    "average_precision": "average precision",
+    "average_precision": "average precision, mean of classes",
 }
 
 

@@ -239,6 +239,9 @@ def read_container(source: Source, where: str) -> Container:
     return Container(document, {entry.name: entry for entry in entries}, source, body, where)
 
 
+_NAME_A_MODEL = "name a file that save() or `chainrule train` wrote (.safetensors)"
+
+
 def _header(source: Source, where: str) -> tuple[dict[str, Any], int]:
     if source.size < _PREFIX:
         raise FileFormatError(
@@ -251,6 +254,7 @@ def _header(source: Source, where: str) -> tuple[dict[str, Any], int]:
             where=f"{where}, first 8 bytes",
             expected=f"a header length of at most {min(MAX_HEADER, source.size - _PREFIX):,}",
             got=f"{length:,}",
+            do=_NAME_A_MODEL,
         )
     first = bytes(source.read(_PREFIX, _PREFIX + 1)) if length else b""
     if first != b"{":
@@ -259,6 +263,7 @@ def _header(source: Source, where: str) -> tuple[dict[str, Any], int]:
             where=f"{where}, header",
             expected="a '{' as its first character",
             got=shown(first),
+            do=_NAME_A_MODEL,
         )
     end = _PREFIX + length  # the text is handed on at once, so that nothing else keeps it
     return read_json(source.read(_PREFIX, end), f"{where}, header", long=True), end

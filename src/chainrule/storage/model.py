@@ -343,7 +343,10 @@ def _cast(X: object, dtype: str) -> np.ndarray:
         return given.astype(dtype)
 
 
-_READ = "use chainrule.tabular: predict_table(model, read_table(path))"
+_READ = (
+    "pass a data frame with the columns of its table to cr.load(path).predict; of a file: "
+    "chainrule.tabular, predict_table(model, read_table(path))"
+)
 
 
 def _rebuild(

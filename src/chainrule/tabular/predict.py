@@ -25,6 +25,7 @@ __all__ = [
     "TableModel",
     "as_in_training",
     "encoder_of",
+    "of_one_type",
     "predict_table",
     "unlike_training",
 ]
@@ -119,6 +120,20 @@ def predict_table(model: TableModel, table: Table) -> Predictions:
     P = model.predict_proba(X)
     labels = encoder.target.decode(np.argmax(P, axis=1))
     return Predictions(labels, P, encoder.target.classes)
+
+
+def of_one_type(values: np.ndarray) -> np.ndarray:
+    """Return labels that are all numbers, or all truth values, in NumPy's type for them.
+
+    Example
+    -------
+    >>> import numpy as np
+    >>> from chainrule.tabular.predict import of_one_type
+    >>> of_one_type(np.array([1, 0], dtype=object)).dtype.name
+    'int64'
+    """
+    types = set(map(type, values.ravel())) if values.dtype == object else set()
+    return np.array(values.tolist()) if types in ({int}, {float}, {bool}) else values
 
 
 _EXACT_PLACES = 22

@@ -8,7 +8,7 @@ from chainrule.errors import DataError
 from chainrule.frozen import frozen
 from chainrule.streams import Stream
 
-__all__ = ["Split", "split_rows"]
+__all__ = ["Split", "require_rest", "split_rows"]
 
 
 @frozen
@@ -18,6 +18,17 @@ class Split:
     training: np.ndarray
     validation: np.ndarray
     test: np.ndarray
+
+
+def require_rest(test_share: float, validation_share: float) -> None:
+    """Refuse shares beside which no rows are left for training, however many there are."""
+    if test_share + validation_share >= 1:
+        raise DataError(
+            "the shares for testing and validation leave no rows to train on",
+            expected="less than 1 together",
+            got=f"{test_share:g} and {validation_share:g}",
+            do="make one of them smaller",
+        )
 
 
 def split_rows(
@@ -57,6 +68,7 @@ def split_rows(
     """
     shares = (test_share, validation_share)
     counts = [max(round(share * rows), 1) if share else 0 for share in shares]
+    require_rest(test_share, validation_share)
     if rows - sum(counts) < 2:
         raise DataError(
             "there are too few rows to train and to test",

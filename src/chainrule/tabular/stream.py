@@ -25,6 +25,7 @@ from chainrule.tabular.dialect import AS_FOUND, Dialect
 from chainrule.tabular.encoder import Encoder
 from chainrule.tabular.paths import said_path
 from chainrule.tabular.reading import Reading
+from chainrule.tabular.split import require_rest
 from chainrule.tabular.stream_fit import MOST_LEVELS, ColumnTally
 from chainrule.tabular.stream_passes import Told, encode, fit, read
 from chainrule.tabular.table import Kind
@@ -158,6 +159,7 @@ def stream_table(
     ...     table.encoder.features, table.encoder.target.classes, sum(table.blocks.rows.values())
     (('x',), (0, 1, 2), 90)
     """
+    require_rest(test_share, validation_share)
     budget = Budget.of(memory)
     path = readable_file(path, "table")
     writer = BlocksWriter(budget, folder, (validation_share, test_share), seed, dtype)
